@@ -1,0 +1,24 @@
+//! Entities and value types. A value type can only be made from what is valid, so that nothing behind it checks again.
+
+pub mod chat;
+pub mod event;
+pub mod ids;
+pub mod like;
+pub mod message;
+pub mod page;
+pub mod photo;
+pub mod session;
+pub mod text;
+pub mod time;
+pub mod user;
+
+pub use chat::{Chat, ChatKind, ChatMember, ChatName, ChatRecord, DirectPair, MemberList, NewChat};
+pub use event::{ConnectionId, Event};
+pub use ids::{ChatId, MessageId, Seq, SessionId, UserId};
+pub use like::LikeToggle;
+pub use message::{Message, MessageBody, MessageType, NewMessage, PostedMessage};
+pub use page::{MessagePage, PageRequest};
+pub use photo::{PhotoFile, PhotoId};
+pub use session::{NewSession, PasswordHash, Principal, RefreshHash, RefreshToken, Rotation};
+pub use time::Timestamp;
+pub use user::{Credentials, Description, NewUser, Password, Phone, Profile, User, UserBrief, UserChange, UserName};

@@ -1,0 +1,232 @@
+//! Users: who they are, how they are called and what they log in with.
+
+use std::fmt;
+
+use crate::FieldError;
+use crate::model::session::PasswordHash;
+use crate::model::{PhotoId, SessionId, Timestamp, UserId, text};
+
+/// A user as stored. Whether they are online is known to [`Presence`](crate::ports::Presence), not to the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Their id.
+    pub id: UserId,
+    /// Their phone, shown to nobody but themselves.
+    pub phone: Phone,
+    /// How they want to be called, if they said so.
+    pub name: Option<UserName>,
+    /// Their photo, if they have one.
+    pub photo: Option<PhotoId>,
+    /// What they say of themselves.
+    pub description: Option<Description>,
+    /// When their last socket came or went; `None` before the first.
+    pub last_seen_at: Option<Timestamp>,
+    /// When they signed up.
+    pub created_at: Timestamp,
+}
+
+/// What others see of a user beside a chat or a like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserBrief {
+    /// Their id.
+    pub id: UserId,
+    /// Their name.
+    pub name: Option<UserName>,
+    /// Their photo.
+    pub photo: Option<PhotoId>,
+}
+
+/// A user with their presence, as the use cases hand it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The user.
+    pub user: User,
+    /// True while any of their sockets is connected.
+    pub online: bool,
+}
+
+/// What a store needs to add a user.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Unique among users.
+    pub phone: Phone,
+    /// The hash of their password.
+    pub password: PasswordHash,
+    /// Their name.
+    pub name: Option<UserName>,
+    /// Their photo, already in the media store.
+    pub photo: Option<PhotoId>,
+    /// What they say of themselves.
+    pub description: Option<Description>,
+    /// When they signed up, in whole microseconds.
+    pub created_at: Timestamp,
+}
+
+/// What a store changes of a user; `None` leaves a field as it is, `Some(None)` empties it.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// The new phone.
+    pub phone: Option<Phone>,
+    /// The hash of the new password. It ends every session of the user but `keep_session`.
+    pub password: Option<PasswordHash>,
+    /// The new name.
+    pub name: Option<Option<UserName>>,
+    /// The new photo, already in the media store.
+    pub photo: Option<Option<PhotoId>>,
+    /// The new description.
+    pub description: Option<Option<Description>>,
+    /// The session that survives a password change.
+    pub keep_session: Option<SessionId>,
+}
+
+/// What a login is checked against.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Whose they are.
+    pub user: UserId,
+    /// The stored hash.
+    pub password: PasswordHash,
+}
+
+/// A phone number in E.164 form (ITU-T E.164: `+`, country code, up to 15 digits in all).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Phone(String);
+
+impl Phone {
+    /// Normalises what a human typed: spaces, dashes, dots and brackets are dropped, `00` stands for `+`, and a missing `+` is
+    /// supplied, since a form-encoded `+` that was not escaped arrives as a space.
+    ///
+    /// # Errors
+    /// A [`FieldError`] on `phone` when it is not an international number.
+    pub fn parse(raw: &str) -> Result<Self, FieldError> {
+        let refused = || FieldError::new("phone", "must be a phone number in international form, such as +31612345678");
+        if raw.len() > 64 {
+            return Err(refused());
+        }
+        let trimmed = raw.trim();
+        let rest = trimmed.strip_prefix('+').or_else(|| trimmed.strip_prefix("00")).unwrap_or(trimmed);
+        if !rest.chars().all(|c| c.is_ascii_digit() || " -.()/".contains(c)) {
+            return Err(refused());
+        }
+        let number = phonenumber::parse(None, format!("+{rest}")).map_err(|_| refused())?;
+        let e164 = number.format().mode(phonenumber::Mode::E164).to_string();
+        // Country code and subscriber number: at most 15 digits by the standard, and no network uses fewer than 7.
+        if !(8..=16).contains(&e164.len()) {
+            return Err(refused());
+        }
+        Ok(Self(e164))
+    }
+
+    /// Takes what the store holds, which was normalised when it was written.
+    #[must_use]
+    pub fn from_store(e164: String) -> Self {
+        Self(e164)
+    }
+
+    /// The number in E.164 form. Never log it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phone(…)")
+    }
+}
+
+/// A user's name: 1 to 255 characters without control characters, white space around it dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserName(String);
+
+impl UserName {
+    /// Most characters of a name.
+    pub const MAX: usize = 255;
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// A [`FieldError`] on `name`.
+    pub fn parse(raw: &str) -> Result<Self, FieldError> {
+        text::bounded("name", raw, 1, Self::MAX, false).map(Self)
+    }
+
+    /// Takes what the store holds.
+    #[must_use]
+    pub fn from_store(name: String) -> Self {
+        Self(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a user says of themselves: 1 to 2,000 characters; line breaks and tabs are fine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description(String);
+
+impl Description {
+    /// Most characters of a description.
+    pub const MAX: usize = 2000;
+
+    /// Checks a description.
+    ///
+    /// # Errors
+    /// A [`FieldError`] on `description`.
+    pub fn parse(raw: &str) -> Result<Self, FieldError> {
+        text::bounded("description", raw, 1, Self::MAX, true).map(Self)
+    }
+
+    /// Takes what the store holds.
+    #[must_use]
+    pub fn from_store(description: String) -> Self {
+        Self(description)
+    }
+
+    /// The description.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A password as typed: 8 to 128 characters of any kind, never trimmed. It does not show in debug output.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl Password {
+    /// Fewest characters of a password.
+    pub const MIN: usize = 8;
+    /// Most characters of a password.
+    pub const MAX: usize = 128;
+
+    /// Checks a password that is being chosen.
+    ///
+    /// # Errors
+    /// A [`FieldError`] on `password`.
+    pub fn parse(raw: String) -> Result<Self, FieldError> {
+        let length = raw.chars().count();
+        if (Self::MIN..=Self::MAX).contains(&length) {
+            Ok(Self(raw))
+        } else {
+            let message = format!("must have {} to {} characters, has {length}", Self::MIN, Self::MAX);
+            Err(FieldError::new("password", message))
+        }
+    }
+
+    /// The characters. Never log them.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}

@@ -1,0 +1,17 @@
+//! The hashing of passwords.
+
+use async_trait::async_trait;
+
+use crate::Failure;
+use crate::model::{Password, PasswordHash};
+
+/// Hashes passwords slowly, off the event loops, a bounded number at a time.
+#[async_trait]
+pub trait Passwords: Send + Sync {
+    /// Hashes a password with a new salt.
+    async fn hash(&self, password: Password) -> Result<PasswordHash, Failure>;
+
+    /// Whether the password is the hashed one. Without a hash it does the same work on a hash of nobody's and answers false,
+    /// so that the time taken does not tell whether a phone is known.
+    async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Failure>;
+}

@@ -1,0 +1,68 @@
+//! The store of users.
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::Failure;
+use crate::model::{Credentials, NewUser, Phone, PhotoId, SessionId, Timestamp, User, UserBrief, UserChange, UserId};
+
+/// Keeps users. Phones are unique among them.
+#[async_trait]
+pub trait Users: Send + Sync {
+    /// Adds a user. Of two calls with one phone at the same time exactly one succeeds.
+    async fn create(&self, user: NewUser) -> Result<User, CreateUserError>;
+
+    /// Finds a user by id.
+    async fn find(&self, id: UserId) -> Result<Option<User>, Failure>;
+
+    /// What the login of a phone is checked against; `None` when nobody has that phone.
+    async fn credentials(&self, phone: &Phone) -> Result<Option<Credentials>, Failure>;
+
+    /// Changes a user in one transaction. With a new password it also revokes every session of the user but
+    /// `change.keep_session`, at `now`. `Ok(None)` when there is no such user.
+    async fn update(
+        &self,
+        id: UserId,
+        change: UserChange,
+        now: Timestamp,
+    ) -> Result<Option<UpdatedUser>, UpdateUserError>;
+
+    /// Finds those of the given users that exist, in order of id, in a bounded number of queries.
+    async fn briefs(&self, ids: &[UserId]) -> Result<Vec<UserBrief>, Failure>;
+
+    /// Notes when a user was last seen; never moves the time backwards. No such user is no error.
+    async fn seen(&self, id: UserId, at: Timestamp) -> Result<(), Failure>;
+}
+
+/// A user after a change, and what the change left behind.
+#[derive(Debug, Clone)]
+pub struct UpdatedUser {
+    /// The user as they are now.
+    pub user: User,
+    /// The photo that the change replaced or removed.
+    pub old_photo: Option<PhotoId>,
+    /// The sessions that a new password revoked.
+    pub revoked: Vec<SessionId>,
+}
+
+/// Why a user was not added.
+#[derive(Debug, Error)]
+pub enum CreateUserError {
+    /// Somebody has that phone.
+    #[error("create user: the phone is taken")]
+    PhoneTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+/// Why a user was not changed.
+#[derive(Debug, Error)]
+pub enum UpdateUserError {
+    /// Somebody else has that phone.
+    #[error("update user: the phone is taken")]
+    PhoneTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
