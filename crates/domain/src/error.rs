@@ -126,3 +126,10 @@ impl Failure {
         Self { operation, kind: FailureKind::StorageFull, source: Some(source.into()) }
     }
 }
+
+/// An error and its causes on one line, for the log.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}

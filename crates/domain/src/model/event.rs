@@ -11,7 +11,8 @@ pub struct ConnectionId(pub String);
 /// News of a change that the store has committed.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// A chat was created. It goes to every connection of every member, which from now on get the chat's events.
+    /// A chat was created. It goes to every connection of every member, which from now on get the chat's events. A direct chat that
+    /// was there already is told only to the connection that asked for it.
     ChatCreated {
         /// The chat.
         chat: ChatId,
@@ -21,6 +22,8 @@ pub enum Event {
         kind: ChatKind,
         /// Its members in order of id.
         members: Arc<[UserId]>,
+        /// The only connection to tell, when the chat was there already.
+        only: Option<ConnectionId>,
     },
     /// A message was sent. It goes to every connection of every member but `origin`.
     MessageSent {
@@ -47,8 +50,6 @@ pub enum Event {
     },
     /// Sessions have ended. Their connections are closed.
     SessionsEnded {
-        /// Whose they were.
-        user: UserId,
         /// Which.
         sessions: Vec<SessionId>,
     },

@@ -19,6 +19,6 @@ pub use like::LikeToggle;
 pub use message::{Message, MessageBody, MessageType, NewMessage, PostedMessage};
 pub use page::{MessagePage, PageRequest};
 pub use photo::{PhotoFile, PhotoId};
-pub use session::{NewSession, PasswordHash, Principal, RefreshHash, RefreshToken, Rotation};
+pub use session::{AccessToken, Grant, NewSession, PasswordHash, Principal, RefreshHash, RefreshToken, Rotation};
 pub use time::Timestamp;
 pub use user::{Credentials, Description, NewUser, Password, Phone, Profile, User, UserBrief, UserChange, UserName};

@@ -1,6 +1,7 @@
 //! Sessions: one login on one device, and the tokens that keep it alive.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::model::{SessionId, Timestamp, UserId};
 
@@ -13,6 +14,43 @@ pub struct Principal {
     pub session: SessionId,
     /// When the token stops being good.
     pub expires_at: Timestamp,
+}
+
+/// What a client gets for a login or a refresh token.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Shows who is calling, for [`access_ttl`](Self::access_ttl). Never log it.
+    pub access_token: AccessToken,
+    /// How long the access token is good.
+    pub access_ttl: Duration,
+    /// Good for the next grant.
+    pub refresh_token: RefreshToken,
+    /// How long the refresh token is good.
+    pub refresh_ttl: Duration,
+}
+
+/// A signed access token. It does not show in debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken(String);
+
+impl AccessToken {
+    /// Wraps a signed token.
+    #[must_use]
+    pub fn new(token: String) -> Self {
+        Self(token)
+    }
+
+    /// The token. Never log it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken(…)")
+    }
 }
 
 /// What a store needs to begin a session.

@@ -43,6 +43,8 @@ pub struct Profile {
     pub user: User,
     /// True while any of their sockets is connected.
     pub online: bool,
+    /// True when users look at themselves: only then is the phone shown.
+    pub own: bool,
 }
 
 /// What a store needs to add a user.
@@ -216,6 +218,16 @@ impl Password {
             let message = format!("must have {} to {} characters, has {length}", Self::MIN, Self::MAX);
             Err(FieldError::new("password", message))
         }
+    }
+
+    /// Takes what somebody types at a login. More characters than a password can have are cut, which bounds the work and still
+    /// matches nobody: one character more than the longest password is kept.
+    #[must_use]
+    pub fn attempt(mut raw: String) -> Self {
+        if let Some((end, _)) = raw.char_indices().nth(Self::MAX + 1) {
+            raw.truncate(end);
+        }
+        Self(raw)
     }
 
     /// The characters. Never log them.

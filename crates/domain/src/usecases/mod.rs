@@ -1,1 +1,128 @@
-//! Being built.
+//! What can be done with Mango: one use case a verb, the same whether it came over HTTP or over a socket. Who may do it is
+//! decided here and nowhere else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ports::{
+    Chats, Clock, Events, Images, Likes, Media, Messages, Passwords, Presence, Random, Sessions, Tokens, Users,
+};
+
+pub mod authenticate;
+pub mod check_picture;
+pub mod come_online;
+pub mod create_chat;
+pub mod get_chat;
+pub mod get_user;
+pub mod go_offline;
+mod grant;
+pub mod list_chats;
+pub mod list_messages;
+pub mod log_in;
+pub mod log_out;
+mod photos;
+pub mod purge_sessions;
+pub mod refresh_session;
+pub mod register;
+pub mod send_message;
+pub mod toggle_like;
+pub mod toggle_pin;
+pub mod update_user;
+mod view;
+
+/// The rules that an operator can set.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// How long an access token is good.
+    pub access_ttl: Duration,
+    /// How long a refresh token is good.
+    pub refresh_ttl: Duration,
+    /// Most bytes of a message's content.
+    pub max_content: usize,
+}
+
+/// Every port, for wiring.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each field is the port of its type")]
+pub struct Ports {
+    pub users: Arc<dyn Users>,
+    pub sessions: Arc<dyn Sessions>,
+    pub chats: Arc<dyn Chats>,
+    pub messages: Arc<dyn Messages>,
+    pub likes: Arc<dyn Likes>,
+    pub passwords: Arc<dyn Passwords>,
+    pub tokens: Arc<dyn Tokens>,
+    pub images: Arc<dyn Images>,
+    pub media: Arc<dyn Media>,
+    pub events: Arc<dyn Events>,
+    pub presence: Arc<dyn Presence>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+/// Every use case, for the inbound adapters.
+#[expect(missing_docs, reason = "each field is the use case of its type")]
+pub struct UseCases {
+    pub authenticate: authenticate::Authenticate,
+    pub check_picture: check_picture::CheckPicture,
+    pub come_online: come_online::ComeOnline,
+    pub create_chat: create_chat::CreateChat,
+    pub get_chat: get_chat::GetChat,
+    pub get_user: get_user::GetUser,
+    pub go_offline: go_offline::GoOffline,
+    pub list_chats: list_chats::ListChats,
+    pub list_messages: list_messages::ListMessages,
+    pub log_in: log_in::LogIn,
+    pub log_out: log_out::LogOut,
+    pub purge_sessions: purge_sessions::PurgeSessions,
+    pub refresh_session: refresh_session::RefreshSession,
+    pub register: register::Register,
+    pub send_message: send_message::SendMessage,
+    pub toggle_like: toggle_like::ToggleLike,
+    pub toggle_pin: toggle_pin::TogglePin,
+    pub update_user: update_user::UpdateUser,
+}
+
+impl UseCases {
+    /// Gives each use case the ports it needs.
+    #[must_use]
+    pub fn new(ports: Ports, policy: Policy) -> Self {
+        let Ports {
+            users,
+            sessions,
+            chats,
+            messages,
+            likes,
+            passwords,
+            tokens,
+            images,
+            media,
+            events,
+            presence,
+            clock,
+            random,
+        } = ports;
+        let photos = photos::Photos::new(images.clone(), media, random);
+        let granter = grant::Granter::new(tokens.clone(), clock.clone(), policy);
+        Self {
+            authenticate: authenticate::Authenticate::new(tokens.clone(), sessions.clone(), clock.clone()),
+            check_picture: check_picture::CheckPicture::new(images),
+            come_online: come_online::ComeOnline::new(presence.clone(), users.clone(), chats.clone(), clock.clone()),
+            create_chat: create_chat::CreateChat::new(chats.clone(), presence.clone(), events.clone(), clock.clone()),
+            get_chat: get_chat::GetChat::new(chats.clone(), presence.clone()),
+            get_user: get_user::GetUser::new(users.clone(), presence.clone()),
+            go_offline: go_offline::GoOffline::new(presence.clone(), users.clone(), clock.clone()),
+            list_chats: list_chats::ListChats::new(chats.clone(), presence.clone()),
+            list_messages: list_messages::ListMessages::new(messages.clone()),
+            log_in: log_in::LogIn::new(users.clone(), passwords.clone(), sessions.clone(), granter.clone()),
+            log_out: log_out::LogOut::new(sessions.clone(), events.clone(), clock.clone()),
+            purge_sessions: purge_sessions::PurgeSessions::new(sessions.clone(), clock.clone()),
+            refresh_session: refresh_session::RefreshSession::new(sessions, tokens, events.clone(), granter),
+            register: register::Register::new(users.clone(), passwords.clone(), photos.clone(), clock.clone()),
+            send_message: send_message::SendMessage::new(messages, events.clone(), clock.clone(), policy.max_content),
+            toggle_like: toggle_like::ToggleLike::new(likes, events.clone(), clock.clone()),
+            toggle_pin: toggle_pin::TogglePin::new(chats, events.clone(), clock.clone()),
+            update_user: update_user::UpdateUser::new(users, passwords, photos, presence, events, clock),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The making of a pair of tokens, shared by login and refresh.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::SubsecRound;
+
+use crate::model::{AccessToken, Grant, RefreshHash, RefreshToken, SessionId, Timestamp, UserId};
+use crate::ports::{AccessClaims, Clock, Tokens};
+use crate::usecases::Policy;
+use crate::{Failure, Result};
+
+/// Makes tokens as the policy says.
+#[derive(Clone)]
+pub(super) struct Granter {
+    tokens: Arc<dyn Tokens>,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+}
+
+/// A refresh token that is about to be stored.
+pub(super) struct Fresh {
+    pub token: RefreshToken,
+    pub hash: RefreshHash,
+    pub now: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+impl Granter {
+    pub fn new(tokens: Arc<dyn Tokens>, clock: Arc<dyn Clock>, policy: Policy) -> Self {
+        Self { tokens, clock, policy }
+    }
+
+    /// Makes a refresh token; the caller stores its hash.
+    pub fn fresh(&self) -> Result<Fresh> {
+        let (token, hash) = self.tokens.new_refresh()?;
+        let now = self.clock.now();
+        let expires_at = later(now, self.policy.refresh_ttl)?;
+        Ok(Fresh { token, hash, now, expires_at })
+    }
+
+    /// Signs the access token that goes with a stored refresh token.
+    pub fn grant(&self, user: UserId, session: SessionId, fresh: Fresh) -> Result<Grant> {
+        let issued_at = fresh.now.trunc_subsecs(0);
+        let expires_at = later(issued_at, self.policy.access_ttl)?;
+        let access_token = self.tokens.sign(&AccessClaims { user, session, issued_at, expires_at })?;
+        Ok(Grant {
+            access_token: AccessToken::new(access_token),
+            access_ttl: self.policy.access_ttl,
+            refresh_token: fresh.token,
+            refresh_ttl: self.policy.refresh_ttl,
+        })
+    }
+}
+
+fn later(start: Timestamp, ttl: Duration) -> Result<Timestamp> {
+    chrono::TimeDelta::from_std(ttl)
+        .ok()
+        .and_then(|ttl| start.checked_add_signed(ttl))
+        .ok_or_else(|| Failure::broken("grant tokens", "the lifetime of a token leaves the calendar").into())
+}

@@ -1,0 +1,47 @@
+//! The continuation of a session.
+
+use std::sync::Arc;
+
+use crate::error::Unauthenticated;
+use crate::model::{Event, Grant, RefreshToken, Rotation};
+use crate::ports::{Events, Sessions, Tokens};
+use crate::usecases::grant::Granter;
+use crate::{Error, Result};
+
+/// Gives new tokens for a refresh token.
+pub struct RefreshSession {
+    sessions: Arc<dyn Sessions>,
+    tokens: Arc<dyn Tokens>,
+    events: Arc<dyn Events>,
+    granter: Granter,
+}
+
+impl RefreshSession {
+    pub(super) fn new(
+        sessions: Arc<dyn Sessions>,
+        tokens: Arc<dyn Tokens>,
+        events: Arc<dyn Events>,
+        granter: Granter,
+    ) -> Self {
+        Self { sessions, tokens, events, granter }
+    }
+
+    /// Replaces the token. The old one stays good until its successor is first used, since the reply may get lost; after that it
+    /// ends the session (RFC 9700, section 4.14.2).
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the token is unknown, expired or was replaced, or its session has ended.
+    pub async fn run(&self, presented: &RefreshToken) -> Result<Grant> {
+        let presented = self.tokens.hash_refresh(presented);
+        let fresh = self.granter.fresh()?;
+        match self.sessions.rotate(&presented, &fresh.hash, fresh.now, fresh.expires_at).await? {
+            Rotation::Rotated { user, session } => self.granter.grant(user, session, fresh),
+            Rotation::Unknown => Err(Error::Unauthenticated(Unauthenticated::Malformed)),
+            Rotation::Reused { session } => {
+                tracing::warn!(%session, "a replaced refresh token was presented, the session is revoked");
+                self.events.publish(Event::SessionsEnded { sessions: vec![session] }).await;
+                Err(Error::Unauthenticated(Unauthenticated::Revoked))
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Signing up.
+
+use std::sync::Arc;
+
+use crate::model::{Description, NewUser, Password, Phone, Profile, UserName};
+use crate::ports::{Clock, CreateUserError, Passwords, Users};
+use crate::usecases::photos::Photos;
+use crate::{Error, Result};
+
+/// Signs a user up.
+pub struct Register {
+    users: Arc<dyn Users>,
+    passwords: Arc<dyn Passwords>,
+    photos: Photos,
+    clock: Arc<dyn Clock>,
+}
+
+/// Who wants to sign up.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Their phone.
+    pub phone: Phone,
+    /// The password they chose.
+    pub password: Password,
+    /// Their name.
+    pub name: Option<UserName>,
+    /// What they say of themselves.
+    pub description: Option<Description>,
+    /// A picture in any of the formats that are taken.
+    pub picture: Option<Vec<u8>>,
+}
+
+impl Register {
+    pub(super) fn new(
+        users: Arc<dyn Users>,
+        passwords: Arc<dyn Passwords>,
+        photos: Photos,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { users, passwords, photos, clock }
+    }
+
+    /// Adds the user. What fails leaves neither a user nor files behind.
+    ///
+    /// # Errors
+    /// [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not taken.
+    pub async fn run(&self, account: NewAccount) -> Result<Profile> {
+        let NewAccount { phone, password, name, description, picture } = account;
+        let password = self.passwords.hash(password).await?;
+        let photo = match picture {
+            Some(picture) => Some(self.photos.store(picture).await?),
+            None => None,
+        };
+        let user = NewUser { phone, password, name, photo: photo.clone(), description, created_at: self.clock.now() };
+        match self.users.create(user).await {
+            Ok(user) => Ok(Profile { user, online: false, own: true }),
+            Err(error) => {
+                self.photos.discard(photo.as_ref()).await;
+                Err(match error {
+                    CreateUserError::PhoneTaken => Error::PhoneTaken,
+                    CreateUserError::Failed(failure) => failure.into(),
+                })
+            }
+        }
+    }
+}

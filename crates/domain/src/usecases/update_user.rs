@@ -1,0 +1,88 @@
+//! Changes that users make to themselves.
+
+use std::sync::Arc;
+
+use crate::model::{Description, Event, Password, Phone, Principal, Profile, UserChange, UserId, UserName};
+use crate::ports::{Clock, Events, Passwords, Presence, UpdateUserError, Users};
+use crate::usecases::photos::Photos;
+use crate::{Error, Result};
+
+/// Changes the profile of the caller.
+pub struct UpdateUser {
+    users: Arc<dyn Users>,
+    passwords: Arc<dyn Passwords>,
+    photos: Photos,
+    presence: Arc<dyn Presence>,
+    events: Arc<dyn Events>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What to change; `None` leaves a field as it is, `Some(None)` empties it.
+#[derive(Debug, Clone, Default)]
+pub struct ProfileEdit {
+    /// The new phone.
+    pub phone: Option<Phone>,
+    /// The new password. It ends all other sessions of the user.
+    pub password: Option<Password>,
+    /// The new name.
+    pub name: Option<Option<UserName>>,
+    /// The new description.
+    pub description: Option<Option<Description>>,
+    /// A new picture in any of the formats that are taken.
+    pub picture: Option<Option<Vec<u8>>>,
+}
+
+impl UpdateUser {
+    pub(super) fn new(
+        users: Arc<dyn Users>,
+        passwords: Arc<dyn Passwords>,
+        photos: Photos,
+        presence: Arc<dyn Presence>,
+        events: Arc<dyn Events>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { users, passwords, photos, presence, events, clock }
+    }
+
+    /// Makes the change, all of it or nothing. The files of a replaced photo go once the change is committed; a new password
+    /// ends all sessions but the caller's and closes their connections.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for anybody else's id; [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not
+    /// taken.
+    pub async fn run(&self, principal: &Principal, id: UserId, edit: ProfileEdit) -> Result<Profile> {
+        if id != principal.user {
+            return Err(Error::Forbidden("you can change nobody but yourself"));
+        }
+        let ProfileEdit { phone, password, name, description, picture } = edit;
+        let password = match password {
+            Some(password) => Some(self.passwords.hash(password).await?),
+            None => None,
+        };
+        let photo = match picture {
+            Some(Some(picture)) => Some(Some(self.photos.store(picture).await?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        let new_photo = photo.clone().flatten();
+        let keep_session = Some(principal.session);
+        let change = UserChange { phone, password, name, photo, description, keep_session };
+        let updated = match self.users.update(id, change, self.clock.now()).await {
+            Ok(Some(updated)) => updated,
+            refused => {
+                self.photos.discard(new_photo.as_ref()).await;
+                return Err(match refused {
+                    Err(UpdateUserError::PhoneTaken) => Error::PhoneTaken,
+                    Err(UpdateUserError::Failed(failure)) => failure.into(),
+                    Ok(_) => Error::NotFound("user"),
+                });
+            }
+        };
+        self.photos.discard(updated.old_photo.as_ref()).await;
+        if !updated.revoked.is_empty() {
+            self.events.publish(Event::SessionsEnded { sessions: updated.revoked }).await;
+        }
+        let online = self.presence.online(&[id]).await?.contains(&id);
+        Ok(Profile { user: updated.user, online, own: true })
+    }
+}
