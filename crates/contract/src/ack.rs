@@ -1,0 +1,94 @@
+//! Acknowledgements: `{ok: true, …}` or `{ok: false, error: problem}`.
+
+use mango_domain::model::{ChatId, LikeToggle};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use crate::chat::ChatReply;
+use crate::message::MessageReply;
+use crate::problem::Problem;
+use crate::time::WireTime;
+
+/// The answer to an event.
+#[derive(Debug, Clone)]
+pub enum Ack<T> {
+    /// It was done.
+    Done(T),
+    /// It was refused, or failed.
+    Refused(Problem),
+}
+
+impl<T: Serialize> Serialize for Ack<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Done<'a, T> {
+            ok: bool,
+            #[serde(flatten)]
+            outcome: &'a T,
+        }
+        #[derive(Serialize)]
+        struct Refused<'a> {
+            ok: bool,
+            error: &'a Problem,
+        }
+        match self {
+            Self::Done(outcome) => Done { ok: true, outcome }.serialize(serializer),
+            Self::Refused(error) => Refused { ok: false, error }.serialize(serializer),
+        }
+    }
+}
+
+/// Of `create_chat`.
+#[derive(Serialize, ToSchema)]
+pub struct ChatAck {
+    /// The chat, new or there already.
+    pub chat: ChatReply,
+}
+
+/// Of `send_message`.
+#[derive(Serialize, ToSchema)]
+pub struct MessageAck {
+    /// The message as stored.
+    pub message: MessageReply,
+}
+
+/// Of `toggle_like_message`.
+#[derive(Serialize, ToSchema)]
+pub struct LikeAck {
+    /// The message's id.
+    pub message_id: i64,
+    /// Whether the caller likes it now.
+    pub liked: bool,
+    /// How many like it now.
+    pub likes: u64,
+}
+
+impl From<&LikeToggle> for LikeAck {
+    fn from(like: &LikeToggle) -> Self {
+        Self { message_id: like.message.get(), liked: like.liked, likes: like.likes }
+    }
+}
+
+/// Of `toggle_chat_pin`.
+#[derive(Serialize, ToSchema)]
+pub struct PinAck {
+    /// The chat's id.
+    pub chat: i64,
+    /// Whether it is pinned now.
+    pub pinned: bool,
+}
+
+impl PinAck {
+    /// Says whether a chat is pinned.
+    #[must_use]
+    pub fn new(chat: ChatId, pinned: bool) -> Self {
+        Self { chat: chat.get(), pinned }
+    }
+}
+
+/// Of `authenticate`.
+#[derive(Serialize, ToSchema)]
+pub struct AuthenticateAck {
+    /// When the new token stops being good, and the socket with it.
+    pub expires_at: WireTime,
+}
