@@ -1,0 +1,128 @@
+//! Access tokens (signed JWTs) and refresh tokens (random bits, stored as a hash).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::DateTime;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use mango_domain::Failure;
+use mango_domain::model::{RefreshHash, RefreshToken, SessionId, Timestamp, UserId};
+use mango_domain::ports::{AccessClaims, Random, TokenError, Tokens};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::SigningKey;
+
+/// The one algorithm; a token that names another is refused whatever its signature (RFC 8725, section 3.1).
+const ALGORITHM: Algorithm = Algorithm::HS256;
+
+/// Who signs tokens, and for whom: Mango for itself.
+const ISSUER: &str = "mango";
+const AUDIENCE: &str = "mango";
+
+/// Says what the token is for, so that no other token that the key may ever sign is taken for it (RFC 8725, section 3.11).
+const TYPE: &str = "access";
+
+/// Our tokens have some 300 bytes. What is much longer is not ours, and not worth decoding.
+const LONGEST: usize = 1024;
+
+/// Tokens signed with HMAC-SHA-256.
+pub struct JwtTokens {
+    sign: EncodingKey,
+    check: DecodingKey,
+    validation: Validation,
+    random: Arc<dyn Random>,
+}
+
+impl JwtTokens {
+    /// Signs with this key; refresh tokens come from `random`.
+    #[must_use]
+    pub fn new(key: &SigningKey, random: Arc<dyn Random>) -> Self {
+        let mut validation = Validation::new(ALGORITHM);
+        // The library is left with the algorithm and the signature. The claims are checked here: it would compare the expiry
+        // with the system's clock, and take an issuer or an audience that is one of a list.
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        Self {
+            sign: EncodingKey::from_secret(key.expose()),
+            check: DecodingKey::from_secret(key.expose()),
+            validation,
+            random,
+        }
+    }
+}
+
+impl Tokens for JwtTokens {
+    fn sign(&self, claims: &AccessClaims) -> Result<String, Failure> {
+        let claims = Claims {
+            iss: ISSUER.into(),
+            aud: AUDIENCE.into(),
+            sub: claims.user.to_string(),
+            sid: claims.session.to_string(),
+            iat: claims.issued_at.timestamp(),
+            exp: claims.expires_at.timestamp(),
+            typ: TYPE.into(),
+        };
+        encode(&Header::new(ALGORITHM), &claims, &self.sign).map_err(|e| Failure::broken("sign access token", e))
+    }
+
+    fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
+        if token.len() > LONGEST {
+            return Err(TokenError::Malformed);
+        }
+        let claims: Claims = decode(token, &self.check, &self.validation).map_err(|_| TokenError::Malformed)?.claims;
+        let claims = AccessClaims::try_from(claims)?;
+        // RFC 7519, section 4.1.4: not accepted on or after this time. There is no leeway, since the server that made the token
+        // is the one that checks it. The time of issue is not compared: the clock of a second node may be a little ahead.
+        if now < claims.expires_at { Ok(claims) } else { Err(TokenError::Expired) }
+    }
+
+    fn new_refresh(&self) -> Result<(RefreshToken, RefreshHash), Failure> {
+        let mut bits = Zeroizing::new([0; 32]);
+        self.random.fill(&mut *bits)?;
+        let token = RefreshToken::new(URL_SAFE_NO_PAD.encode(*bits));
+        let hash = self.hash_refresh(&token);
+        Ok((token, hash))
+    }
+
+    fn hash_refresh(&self, token: &RefreshToken) -> RefreshHash {
+        // A fast hash without salt is enough: nobody guesses 256 random bits.
+        RefreshHash::new(Sha256::digest(token.expose()).into())
+    }
+}
+
+/// The claims of an access token (RFC 7519). All are required.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: Cow<'static, str>,
+    aud: Cow<'static, str>,
+    /// The user's id; the standard wants a string.
+    sub: String,
+    /// The session's id, a string too (OpenID Connect Front-Channel Logout 1.0, section 3).
+    sid: String,
+    iat: i64,
+    exp: i64,
+    typ: Cow<'static, str>,
+}
+
+impl TryFrom<Claims> for AccessClaims {
+    type Error = TokenError;
+
+    fn try_from(claims: Claims) -> Result<Self, TokenError> {
+        if claims.iss != ISSUER || claims.aud != AUDIENCE || claims.typ != TYPE {
+            return Err(TokenError::Malformed);
+        }
+        let id = |id: &str| id.parse::<i64>().map_err(|_| TokenError::Malformed);
+        let time = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(TokenError::Malformed);
+        Ok(Self {
+            user: UserId::new(id(&claims.sub)?),
+            session: SessionId::new(id(&claims.sid)?),
+            issued_at: time(claims.iat)?,
+            expires_at: time(claims.exp)?,
+        })
+    }
+}

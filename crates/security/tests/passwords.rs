@@ -1,0 +1,136 @@
+//! What the port of passwords promises, on the real hash.
+#![expect(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
+
+mod support;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mango_domain::FailureKind;
+use mango_domain::model::{Password, PasswordHash};
+use mango_domain::ports::Passwords;
+use mango_security::{Argon2Passwords, PoolSize};
+use support::{Dry, counting};
+
+fn hasher(running: usize, waiting: usize) -> Arc<Argon2Passwords> {
+    let size = PoolSize { running: NonZeroUsize::new(running).unwrap(), waiting };
+    Arc::new(Argon2Passwords::new(size, counting()).unwrap())
+}
+
+fn password(text: &str) -> Password {
+    Password::parse(text.to_owned()).unwrap()
+}
+
+#[tokio::test]
+async fn a_password_is_verified_by_its_hash_and_by_no_other() {
+    let passwords = hasher(2, 10);
+    let longest = "🥭".repeat(Password::MAX);
+    let almost_longest = format!("{}🍋", "🥭".repeat(Password::MAX - 1));
+    let table = [
+        ("correct horse", "correct horse", true),
+        ("correct horse", "correct horsf", false),
+        ("correct horse", "Correct horse", false),
+        ("correct horse", "correct horse ", false),
+        (" spaces count ", " spaces count ", true),
+        (" spaces count ", "spaces count", false),
+        ("nul\0inside", "nul\0inside", true),
+        ("nul\0inside", "nul\0outside", false),
+        (&longest, &longest, true),
+        (&longest, &almost_longest, false),
+    ];
+    for (chosen, typed, expected) in table {
+        let hash = passwords.hash(password(chosen)).await.unwrap();
+        let verified = passwords.verify(password(typed), Some(hash)).await.unwrap();
+        assert_eq!(verified, expected, "{chosen:?} against {typed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hash_is_a_phc_string_with_its_own_salt() {
+    let passwords = hasher(1, 10);
+    let one = passwords.hash(password("correct horse")).await.unwrap();
+    let two = passwords.hash(password("correct horse")).await.unwrap();
+    assert!(one.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.expose());
+    assert_ne!(one.expose(), two.expose());
+    assert_eq!(format!("{one:?}"), "PasswordHash(…)");
+}
+
+#[tokio::test]
+async fn a_hash_with_other_parameters_still_verifies() {
+    // Made with the reference implementation: echo -n "correct horse" | argon2 saltsaltsaltsalt -id -t 1 -k 64 -p 1 -l 32 -e
+    let stored = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$rAjuexKlLdAHLvqk7TeeiWZjW4OPoRGwldJXdHbTuKI";
+    let passwords = hasher(1, 10);
+    let stored = PasswordHash::new(stored.to_owned());
+    assert!(passwords.verify(password("correct horse"), Some(stored.clone())).await.unwrap());
+    assert!(!passwords.verify(password("battery staple"), Some(stored)).await.unwrap());
+}
+
+#[tokio::test]
+async fn nobody_has_no_password() {
+    let passwords = hasher(1, 10);
+    for typed in ["correct horse", "\0\0\0\0\0\0\0\0", &"\u{1}".repeat(32)] {
+        assert!(!passwords.verify(password(typed), None).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn nobody_takes_as_long_as_somebody() {
+    let passwords = hasher(1, 10);
+    let hash = passwords.hash(password("correct horse")).await.unwrap();
+    let (mut somebody, mut nobody) = (Vec::new(), Vec::new());
+    // Taken in turns, so that a machine that is busy for a while slows both.
+    for _ in 0..15 {
+        for (hash, times) in [(Some(hash.clone()), &mut somebody), (None, &mut nobody)] {
+            let start = Instant::now();
+            assert!(!passwords.verify(password("battery staple"), hash).await.unwrap());
+            times.push(start.elapsed());
+        }
+    }
+    let median = |times: &mut Vec<Duration>| {
+        times.sort();
+        times[times.len() / 2].as_secs_f64()
+    };
+    let ratio = median(&mut nobody) / median(&mut somebody);
+    assert!((0.5..2.0).contains(&ratio), "nobody takes {ratio:.2} times as long");
+}
+
+#[tokio::test]
+async fn what_is_not_a_hash_is_a_failure() {
+    let passwords = hasher(1, 10);
+    for stored in
+        ["", "password", "$argon2id$", "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBs"]
+    {
+        let stored = PasswordHash::new(stored.to_owned());
+        let failure = passwords.verify(password("correct horse"), Some(stored)).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Broken);
+    }
+}
+
+#[tokio::test]
+async fn a_burst_beyond_the_line_is_busy() {
+    let passwords = hasher(1, 1);
+    let burst: Vec<_> = (0..8)
+        .map(|_| {
+            let passwords = Arc::clone(&passwords);
+            tokio::spawn(async move { passwords.verify(password("correct horse"), None).await })
+        })
+        .collect();
+    let mut busy = 0;
+    for login in burst {
+        match login.await.unwrap() {
+            Ok(verified) => assert!(!verified),
+            Err(failure) => {
+                assert!(matches!(failure.kind, FailureKind::Busy { retry_after } if !retry_after.is_zero()));
+                busy += 1;
+            }
+        }
+    }
+    assert_eq!(busy, 6, "one runs, one waits");
+    assert!(!passwords.verify(password("correct horse"), None).await.unwrap(), "it recovers");
+}
+
+#[test]
+fn without_randomness_there_is_no_hasher() {
+    assert!(Argon2Passwords::new(PoolSize::default(), Arc::new(Dry)).is_err());
+}

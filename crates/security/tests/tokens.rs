@@ -1,0 +1,257 @@
+//! What the port of tokens promises, and the attacks of RFC 8725.
+#![expect(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
+
+mod support;
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use mango_domain::model::{RefreshToken, SessionId, Timestamp, UserId};
+use mango_domain::ports::{AccessClaims, TokenError, Tokens};
+use mango_security::{JwtTokens, SigningKey};
+use serde_json::{Value, json};
+use support::{Dry, counting};
+
+const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+const OTHER: &[u8] = b"0123456789abcdef0123456789abcdeF";
+const ISSUED: i64 = 1_900_000_000;
+
+fn tokens(secret: &[u8]) -> JwtTokens {
+    JwtTokens::new(&SigningKey::new(secret).unwrap(), counting())
+}
+
+fn at(seconds: i64) -> Timestamp {
+    DateTime::from_timestamp(seconds, 0).unwrap()
+}
+
+fn claims() -> AccessClaims {
+    AccessClaims {
+        user: UserId::new(7),
+        session: SessionId::new(i64::MAX),
+        issued_at: at(ISSUED),
+        expires_at: at(ISSUED + 900),
+    }
+}
+
+/// The payload of a good token.
+fn payload() -> Value {
+    json!({
+        "iss": "mango", "aud": "mango", "sub": "7", "sid": i64::MAX.to_string(),
+        "iat": ISSUED, "exp": ISSUED + 900, "typ": "access",
+    })
+}
+
+fn part(value: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(value.to_string())
+}
+
+/// A token with any header and payload, rightly signed.
+fn signed(header: &Value, payload: &Value, algorithm: Algorithm, secret: &[u8]) -> String {
+    let message = format!("{}.{}", part(header), part(payload));
+    let key = EncodingKey::from_secret(secret);
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).unwrap();
+    format!("{message}.{signature}")
+}
+
+fn with_payload(payload: &Value) -> String {
+    encode(&Header::new(Algorithm::HS256), payload, &EncodingKey::from_secret(SECRET)).unwrap()
+}
+
+fn check(what: &str, token: &str, expected: Result<AccessClaims, TokenError>) {
+    assert_eq!(tokens(SECRET).verify(token, at(ISSUED + 1)), expected, "{what}");
+}
+
+fn refused(what: &str, token: &str) {
+    check(what, token, Err(TokenError::Malformed));
+}
+
+#[test]
+fn a_token_says_what_was_signed() {
+    check("a good token", &tokens(SECRET).sign(&claims()).unwrap(), Ok(claims()));
+    check("the same by hand", &with_payload(&payload()), Ok(claims()));
+}
+
+#[test]
+fn the_payload_has_the_claims_and_nothing_else() {
+    let token = tokens(SECRET).sign(&claims()).unwrap();
+    let parts: Vec<_> = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap()).collect();
+    let json = |part: &[u8]| serde_json::from_slice::<Value>(part).unwrap();
+    assert_eq!(json(&parts[0]), json!({"typ": "JWT", "alg": "HS256"}));
+    assert_eq!(json(&parts[1]), payload());
+}
+
+#[test]
+fn a_token_expires_at_its_second() {
+    let token = tokens(SECRET).sign(&claims()).unwrap();
+    let end = claims().expires_at;
+    let micro = TimeDelta::microseconds(1);
+    let table = [
+        (at(0), Ok(claims())),
+        (claims().issued_at, Ok(claims())),
+        (end - micro, Ok(claims())),
+        (end, Err(TokenError::Expired)),
+        (end + micro, Err(TokenError::Expired)),
+        (end + TimeDelta::days(10_000), Err(TokenError::Expired)),
+    ];
+    for (now, expected) in table {
+        assert_eq!(tokens(SECRET).verify(&token, now), expected, "at {now}");
+    }
+}
+
+#[test]
+fn an_altered_expired_token_is_malformed() {
+    let token = tokens(OTHER).sign(&claims()).unwrap();
+    assert_eq!(tokens(SECRET).verify(&token, at(ISSUED + 9000)), Err(TokenError::Malformed));
+}
+
+#[test]
+fn every_claim_is_required() {
+    for claim in ["iss", "aud", "sub", "sid", "iat", "exp", "typ"] {
+        let mut without = payload();
+        without.as_object_mut().unwrap().remove(claim).unwrap();
+        refused(&format!("without {claim}"), &with_payload(&without));
+        let mut null = payload();
+        null[claim] = Value::Null;
+        refused(&format!("{claim} null"), &with_payload(&null));
+    }
+}
+
+#[test]
+fn every_claim_is_checked() {
+    let table = [
+        ("iss", json!("mongo")),
+        ("iss", json!(["mango"])),
+        ("iss", json!({"mango": null})),
+        ("aud", json!("other")),
+        ("aud", json!("")),
+        ("aud", json!(["mango", "other"])),
+        ("sub", json!(7)),
+        ("sub", json!("seven")),
+        ("sub", json!("")),
+        ("sub", json!("9223372036854775808")),
+        ("sid", json!("1.5")),
+        ("sid", json!(1)),
+        ("iat", json!("now")),
+        ("iat", json!(1.5)),
+        ("exp", json!((ISSUED + 900).to_string())),
+        ("exp", json!(1e300)),
+        ("exp", json!(i64::MAX)),
+        ("exp", json!(u64::MAX)),
+        ("typ", json!("refresh")),
+        ("typ", json!("ACCESS")),
+        ("typ", json!("JWT")),
+        ("typ", json!(["access"])),
+    ];
+    for (claim, value) in table {
+        let mut wrong = payload();
+        wrong[claim] = value.clone();
+        refused(&format!("{claim} is {value}"), &with_payload(&wrong));
+    }
+}
+
+#[test]
+fn only_the_one_algorithm_and_the_one_key() {
+    let hs256 = json!({"alg": "HS256", "typ": "JWT"});
+    check("the good one", &signed(&hs256, &payload(), Algorithm::HS256, SECRET), Ok(claims()));
+    refused("another key", &signed(&hs256, &payload(), Algorithm::HS256, OTHER));
+    refused("another hash under our name", &signed(&hs256, &payload(), Algorithm::HS512, SECRET));
+    for (name, algorithm) in [("HS384", Algorithm::HS384), ("HS512", Algorithm::HS512)] {
+        refused(name, &signed(&json!({"alg": name}), &payload(), algorithm, SECRET));
+    }
+    for name in ["none", "None", "NONE", "nOnE", "", "hs256", "RS256", "ES256", "PS256", "EdDSA", "HS257"] {
+        let header = json!({"alg": name, "typ": "JWT"});
+        refused(&format!("alg {name:?}, signed"), &signed(&header, &payload(), Algorithm::HS256, SECRET));
+        refused(&format!("alg {name:?}, unsigned"), &format!("{}.{}.", part(&header), part(&payload())));
+    }
+    refused("no alg", &signed(&json!({"typ": "JWT"}), &payload(), Algorithm::HS256, SECRET));
+    let jwk = json!({"alg": "HS256", "jwk": {"kty": "oct", "k": URL_SAFE_NO_PAD.encode(OTHER), "alg": "HS256"}});
+    refused("the attacker's key in the header", &signed(&jwk, &payload(), Algorithm::HS256, OTHER));
+}
+
+#[test]
+fn an_altered_token_is_malformed() {
+    let good = tokens(SECRET).sign(&claims()).unwrap();
+    for position in 0..good.len() {
+        for other in ['A', 'Q', '.', '=', ' '] {
+            let mut altered = good.clone();
+            altered.replace_range(position..=position, &other.to_string());
+            if altered != good {
+                refused(&format!("{other:?} at {position}"), &altered);
+            }
+        }
+        refused(&format!("cut at {position}"), &good[..position]);
+    }
+    // The last character of a signature carries two bits that no byte needs; a decoder that ignores them takes four tokens for one.
+    let (head, last) = good.split_at(good.len() - 1);
+    for other in ('A'..='Z').chain('a'..='z').chain('0'..='9').map(String::from).filter(|other| other != last) {
+        refused("another last character", &format!("{head}{other}"));
+    }
+}
+
+#[test]
+fn garbage_is_malformed() {
+    let good = tokens(SECRET).sign(&claims()).unwrap();
+    let (message, signature) = good.rsplit_once('.').unwrap();
+    let table = [
+        String::new(),
+        ".".to_owned(),
+        "..".to_owned(),
+        "...".to_owned(),
+        "garbage".to_owned(),
+        "🥭.🥭.🥭".to_owned(),
+        "\0".repeat(100),
+        "a".repeat(10 * 1024),
+        ".".repeat(10 * 1024),
+        format!("Bearer {good}"),
+        format!("{good}."),
+        format!(".{good}"),
+        format!("{good}\n"),
+        format!("{good}="),
+        format!("{message}."),
+        message.to_owned(),
+        format!("{message}..{signature}"),
+        part(&json!({"payload": message, "signature": signature})),
+    ];
+    for token in table {
+        refused(&format!("{token:?}"), &token);
+    }
+    let mut long = payload();
+    long["more"] = json!("a".repeat(10 * 1024));
+    refused("10 KiB, rightly signed", &with_payload(&long));
+}
+
+#[test]
+fn a_claim_given_twice_is_refused() {
+    let payload = payload().to_string().replacen('{', r#"{"sub":"1","#, 1);
+    let message = format!("{}.{}", part(&json!({"alg": "HS256"})), URL_SAFE_NO_PAD.encode(payload));
+    let key = EncodingKey::from_secret(SECRET);
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+    refused("sub twice", &format!("{message}.{signature}"));
+}
+
+#[test]
+fn a_refresh_token_is_256_random_bits() {
+    let tokens = tokens(SECRET);
+    let (one, hash_of_one) = tokens.new_refresh().unwrap();
+    let (two, hash_of_two) = tokens.new_refresh().unwrap();
+    assert_eq!(URL_SAFE_NO_PAD.decode(one.expose()).unwrap(), [1; 32]);
+    assert_eq!(URL_SAFE_NO_PAD.decode(two.expose()).unwrap(), [2; 32]);
+    assert!(hash_of_one == tokens.hash_refresh(&one) && hash_of_one != hash_of_two);
+}
+
+#[test]
+fn a_refresh_token_is_stored_as_its_sha256() {
+    // The example of FIPS 180-4 for a message of one block.
+    let hash = tokens(SECRET).hash_refresh(&RefreshToken::new("abc".to_owned()));
+    let hex: String = hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+#[test]
+fn without_randomness_there_is_no_refresh_token() {
+    let tokens = JwtTokens::new(&SigningKey::new(SECRET).unwrap(), Arc::new(Dry));
+    assert!(tokens.new_refresh().is_err());
+}
