@@ -1,0 +1,179 @@
+"""The contract as python-socketio sees it, with its asyncio client.
+
+Usage: python contract_test.py <base url> polling|websocket|upgrade
+"""
+
+import asyncio
+import os
+import sys
+
+import aiohttp
+import socketio
+
+URL, MODE = sys.argv[1], sys.argv[2]
+TRANSPORTS = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": ["polling", "websocket"]}[MODE]
+PASSWORD = "päss wörd of eight"
+DEADLINE_SECONDS = 10
+people = 0
+
+
+class Device:
+    """A connected client that keeps every event until somebody asks for it."""
+
+    def __init__(self):
+        self.client = socketio.AsyncClient(reconnection=False)
+        self.events = asyncio.Queue()
+        self.ended = asyncio.Event()
+        self.client.on("*", self._keep)
+        self.client.on("disconnect", self._end)
+
+    async def _keep(self, name, payload):
+        await self.events.put((name, payload))
+
+    async def _end(self, *_reason):
+        self.ended.set()
+
+    async def connect(self, auth=None, headers=None):
+        await self.client.connect(
+            URL, socketio_path="/ws/socket.io/", transports=TRANSPORTS, auth=auth, headers=headers or {}
+        )
+        expected = "polling" if MODE == "polling" else "websocket"
+        assert self.client.transport() == expected, self.client.transport()
+        return self
+
+    async def ask(self, name, payload):
+        return await self.client.call(name, payload, timeout=DEADLINE_SECONDS)
+
+    async def take(self, name):
+        got, payload = await asyncio.wait_for(self.events.get(), DEADLINE_SECONDS)
+        assert got == name, f"{got} came instead of {name}"
+        return payload
+
+    async def expect_nothing_more(self):
+        ack = await self.ask("create_chat", {"chat": {"name": "fence", "is_group": True, "members_array": []}})
+        assert (await self.take("chat_created"))["chat"] == ack["chat"]["id"]
+        assert self.events.empty()
+
+
+async def newcomer(http, name):
+    global people
+    people += 1
+    phone = f"+316{os.getpid() % 1_000_000:06d}{people:02d}"
+    async with http.post(f"{URL}/user/create", json={"phone": phone, "password": PASSWORD, "name": name}) as reply:
+        assert reply.status == 201, await reply.text()
+        user = await reply.json()
+    async with http.post(f"{URL}/user/login", data={"username": phone, "password": PASSWORD}) as reply:
+        assert reply.status == 200, await reply.text()
+        grant = await reply.json()
+    return {"id": user["id"], "token": grant["access_token"]}
+
+
+async def a_token_is_taken_from_each_place(http):
+    ada = await newcomer(http, "Ada")
+    token = ada["token"]
+    for place in ({"auth": {"token": token}}, {"headers": {"auth": token}}, {"headers": {"Authorization": f"Bearer {token}"}}):
+        device = await Device().connect(**place)
+        await device.client.disconnect()
+
+
+async def no_token_is_refused(http):
+    for place in ({}, {"auth": {"token": "not.a.token"}}, {"headers": {"auth": "not.a.token"}}):
+        try:
+            await Device().connect(**place)
+        except socketio.exceptions.ConnectionError as error:
+            assert "token" in str(error), error
+        else:
+            raise AssertionError("the connection was accepted")
+
+
+async def two_people_chat(http):
+    ada, bob, eve = [await newcomer(http, name) for name in ("Ada", "Bob", "Eve")]
+    desk, phone, bobs, eves = [
+        await Device().connect(auth={"token": user["token"]}) for user in (ada, ada, bob, eve)
+    ]
+    ack = await desk.ask("create_chat", {"chat": {"name": "Tea", "is_group": True, "members_array": [bob["id"]]}})
+    assert ack["ok"] is True
+    chat = ack["chat"]["id"]
+    told = {"chat": chat, "name": "Tea", "is_group": True, "members_array": [ada["id"], bob["id"]]}
+    for device in (desk, phone, bobs):
+        assert await device.take("chat_created") == told
+    message = {"chat_id": chat, "content": "Hellö 👋", "message_type": "text"}
+    ack = await desk.ask("send_message", {"message": message})
+    sent = ack["message"]
+    for device in (phone, bobs):
+        got = await device.take("new_message")
+        assert got == {
+            "chat": chat,
+            "content": "Hellö 👋",
+            "message_type": "text",
+            **{key: sent[key] for key in ("id", "seq", "user_id", "created_at")},
+        }, got
+    ack = await bobs.ask("toggle_like_message", {"message": {"id": sent["id"]}})
+    assert ack == {"ok": True, "message_id": sent["id"], "liked": True, "likes": 1}, ack
+    for device in (desk, phone):
+        assert (await device.take("message_liked"))["likes"] == 1
+    ack = await desk.ask("toggle_chat_pin", {"chat": {"id": chat}})
+    assert ack == {"ok": True, "chat": chat, "pinned": True}, ack
+    for device in (desk, phone):
+        assert await device.take("chat_pinned") == {"chat": chat}
+    await desk.ask("toggle_chat_pin", {"chat": {"id": chat}})
+    for device in (desk, phone):
+        assert await device.take("chat_unpinned") == {"chat": chat}
+    ack = await eves.ask("send_message", {"message": message})
+    assert (ack["ok"], ack["error"]["status"]) == (False, 404), ack
+    for device in (desk, phone, bobs, eves):
+        await device.expect_nothing_more()
+        await device.client.disconnect()
+
+
+async def malformed_events_leave_the_socket_open(http):
+    ada = await newcomer(http, "Ada")
+    device = await Device().connect(auth={"token": ada["token"]})
+    for event in ("create_chat", "send_message", "toggle_like_message", "toggle_chat_pin", "authenticate"):
+        for payload in (None, True, 7, "text", [1], {}, {"chat": 1, "message": 1}, b"\x01\x02"):
+            ack = await device.ask(event, payload)
+            assert ack["ok"] is False and 400 <= ack["error"]["status"] < 500, (event, payload, ack)
+    await device.expect_nothing_more()
+    await device.client.disconnect()
+
+
+async def emitting_as_it_connects_loses_nothing(http):
+    ada = await newcomer(http, "Ada")
+    for _ in range(10):
+        device = Device()
+        created = asyncio.get_running_loop().create_future()
+
+        async def at_once(device=device, created=created):
+            chat = {"name": "now", "is_group": True, "members_array": []}
+            await device.client.emit("create_chat", {"chat": chat}, callback=created.set_result)
+
+        device.client.on("connect", at_once)
+        await device.connect(auth={"token": ada["token"]})
+        assert (await asyncio.wait_for(created, DEADLINE_SECONDS))["ok"] is True
+        await device.client.disconnect()
+
+
+async def logging_out_ends_the_socket(http):
+    ada = await newcomer(http, "Ada")
+    device = await Device().connect(auth={"token": ada["token"]})
+    async with http.post(f"{URL}/auth/logout", headers={"Authorization": f"Bearer {ada['token']}"}) as reply:
+        assert reply.status == 204
+    await asyncio.wait_for(device.ended.wait(), DEADLINE_SECONDS)
+
+
+async def main():
+    scenarios = [
+        a_token_is_taken_from_each_place,
+        no_token_is_refused,
+        two_people_chat,
+        malformed_events_leave_the_socket_open,
+        emitting_as_it_connects_loses_nothing,
+        logging_out_ends_the_socket,
+    ]
+    async with aiohttp.ClientSession() as http:
+        for scenario in scenarios:
+            await scenario(http)
+            print(f"ok   {scenario.__name__}", flush=True)
+
+
+asyncio.run(main())
