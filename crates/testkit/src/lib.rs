@@ -1,12 +1,14 @@
-//! What the tests of Mango share: the contract suite that every adapter of the store ports passes ([`suite`]), and builders
-//! for what tests are full of ([`build`]).
+//! What the tests of Mango share: the contract suite that every adapter of the store ports passes ([`suite`]), every port in
+//! memory ([`memory`]), and builders for what tests are full of ([`build`]).
 //!
 //! Everything here may panic: it only ever runs in tests, and a panic is how a test says that something is wrong.
 
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "this crate is test code; a panic is a failed test")]
 
 pub mod build;
+pub mod memory;
 mod stores;
 pub mod suite;
 
+pub use memory::Memory;
 pub use stores::{StoreFixture, Stores};

@@ -1,0 +1,82 @@
+//! Chats in memory.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use mango_domain::Failure;
+use mango_domain::model::{ChatId, ChatRecord, MemberList, NewChat, Timestamp, UserId};
+use mango_domain::ports::{Chats, CreateChatError, CreatedChat, StoredChat};
+
+use super::MemoryStore;
+use super::store::{Room, State};
+
+#[async_trait]
+impl Chats for MemoryStore {
+    async fn create(&self, chat: NewChat) -> Result<CreatedChat, CreateChatError> {
+        let mut state = self.enter("create chat")?;
+        let ids = chat.members.ids();
+        let unknown: Vec<UserId> = ids.iter().copied().filter(|id| !state.users.contains_key(id)).collect();
+        if !unknown.is_empty() {
+            return Err(CreateChatError::UnknownMembers(unknown));
+        }
+        if let MemberList::Direct(pair) = &chat.members
+            && let Some(room) = state.direct.get(pair).and_then(|id| state.chats.get(id))
+        {
+            return Ok(CreatedChat { chat: seen_by(&state, room, chat.creator), is_new: false });
+        }
+        let id = ChatId::new(state.next_id());
+        if let MemberList::Direct(pair) = &chat.members {
+            state.direct.insert(*pair, id);
+        }
+        let record = ChatRecord { id, name: chat.name, kind: chat.members.kind(), created_at: chat.created_at };
+        let members = ids.into_iter().collect();
+        let room = Room { record, members, pins: BTreeSet::new(), messages: Vec::new() };
+        let created = CreatedChat { chat: seen_by(&state, &room, chat.creator), is_new: true };
+        state.chats.insert(id, room);
+        Ok(created)
+    }
+
+    async fn list(&self, user: UserId, pinned_only: bool) -> Result<Vec<StoredChat>, Failure> {
+        let state = self.enter("list chats")?;
+        let shown = |room: &&Room| room.members.contains(&user) && (!pinned_only || room.pins.contains(&user));
+        let mut rooms: Vec<&Room> = state.chats.values().filter(shown).collect();
+        rooms.sort_by_key(|room| Reverse((active_at(room), room.record.id)));
+        Ok(rooms.into_iter().map(|room| seen_by(&state, room, user)).collect())
+    }
+
+    async fn find(&self, chat: ChatId, user: UserId) -> Result<Option<StoredChat>, Failure> {
+        let state = self.enter("find chat")?;
+        Ok(state.room(chat, user).map(|room| seen_by(&state, room, user)))
+    }
+
+    async fn ids_of(&self, user: UserId) -> Result<Vec<ChatId>, Failure> {
+        let state = self.enter("list chat ids")?;
+        Ok(state.chats.values().filter(|room| room.members.contains(&user)).map(|room| room.record.id).collect())
+    }
+
+    async fn toggle_pin(&self, chat: ChatId, user: UserId, _now: Timestamp) -> Result<Option<bool>, Failure> {
+        let mut state = self.enter("toggle pin")?;
+        Ok(state.room_mut(chat, user).map(|room| {
+            let unpinned = room.pins.remove(&user);
+            if !unpinned {
+                room.pins.insert(user);
+            }
+            !unpinned
+        }))
+    }
+}
+
+/// When something last happened in the chat.
+fn active_at(room: &Room) -> Timestamp {
+    room.messages.last().map_or(room.record.created_at, |entry| entry.message.created_at)
+}
+
+fn seen_by(state: &State, room: &Room, user: UserId) -> StoredChat {
+    StoredChat {
+        record: room.record.clone(),
+        members: state.briefs(&room.members),
+        last_message: room.messages.last().map(|entry| state.posted(entry)),
+        pinned: room.pins.contains(&user),
+    }
+}

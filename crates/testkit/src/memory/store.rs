@@ -1,0 +1,142 @@
+//! The state that the five store ports share.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mango_domain::Failure;
+use mango_domain::model::{
+    ChatId, ChatRecord, DirectPair, Message, MessageId, PasswordHash, PostedMessage, RefreshHash, SessionId, Timestamp,
+    User, UserBrief, UserId,
+};
+
+use crate::Stores;
+
+/// Users, sessions, chats, messages and likes in memory. One lock makes every operation atomic.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+impl MemoryStore {
+    /// The store as the five ports.
+    #[must_use]
+    pub fn stores(this: &Arc<Self>) -> Stores {
+        Stores {
+            users: this.clone(),
+            sessions: this.clone(),
+            chats: this.clone(),
+            messages: this.clone(),
+            likes: this.clone(),
+        }
+    }
+
+    /// Makes the next call of the operation, such as `append message`, fail as if the database had gone away. It changes nothing
+    /// then.
+    pub fn fail_next(&self, operation: &'static str) {
+        self.lock().failing = Some(operation);
+    }
+
+    /// The state, for an operation that is not to fail this time.
+    pub(super) fn enter(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, Failure> {
+        let mut state = self.lock();
+        match state.failing.take_if(|failing| *failing == operation) {
+            Some(_) => Err(Failure::broken(operation, "the test makes it fail")),
+            None => Ok(state),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    failing: Option<&'static str>,
+    pub last_id: i64,
+    pub users: BTreeMap<UserId, Account>,
+    pub sessions: BTreeMap<SessionId, Session>,
+    pub tokens: HashMap<RefreshHash, Token>,
+    pub chats: BTreeMap<ChatId, Room>,
+    pub direct: HashMap<DirectPair, ChatId>,
+    pub places: HashMap<MessageId, Place>,
+}
+
+#[derive(Debug)]
+pub(super) struct Account {
+    pub user: User,
+    pub password: PasswordHash,
+}
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub user: UserId,
+    pub live: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Token {
+    pub session: SessionId,
+    pub standing: Standing,
+    pub expires_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Base,
+    Successor,
+    Retired,
+}
+
+#[derive(Debug)]
+pub(super) struct Room {
+    pub record: ChatRecord,
+    pub members: BTreeSet<UserId>,
+    pub pins: BTreeSet<UserId>,
+    /// In order of seq, which is the place in this list counted from one.
+    pub messages: Vec<Entry>,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub message: Message,
+    pub likes: BTreeSet<UserId>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub chat: ChatId,
+    pub index: usize,
+}
+
+impl State {
+    /// A number that nothing else has. Ids of different kinds never coincide, which exposes code that mixes them up.
+    pub fn next_id(&mut self) -> i64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// A chat, for a member.
+    pub fn room(&self, chat: ChatId, member: UserId) -> Option<&Room> {
+        self.chats.get(&chat).filter(|room| room.members.contains(&member))
+    }
+
+    /// A chat to change, for a member.
+    pub fn room_mut(&mut self, chat: ChatId, member: UserId) -> Option<&mut Room> {
+        self.chats.get_mut(&chat).filter(|room| room.members.contains(&member))
+    }
+
+    /// What others see of those of the users that exist, in order of id.
+    pub fn briefs(&self, ids: &BTreeSet<UserId>) -> Vec<UserBrief> {
+        let known = ids.iter().filter_map(|id| self.users.get(id));
+        known
+            .map(|account| &account.user)
+            .map(|user| UserBrief { id: user.id, name: user.name.clone(), photo: user.photo.clone() })
+            .collect()
+    }
+
+    /// A message with its likes.
+    pub fn posted(&self, entry: &Entry) -> PostedMessage {
+        PostedMessage { message: entry.message.clone(), likes: self.briefs(&entry.likes) }
+    }
+}

@@ -1,0 +1,86 @@
+//! Users in memory.
+
+use async_trait::async_trait;
+use mango_domain::Failure;
+use mango_domain::model::{Credentials, NewUser, Phone, SessionId, Timestamp, User, UserBrief, UserChange, UserId};
+use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser, Users};
+
+use super::MemoryStore;
+use super::store::{Account, State};
+
+#[async_trait]
+impl Users for MemoryStore {
+    async fn create(&self, user: NewUser) -> Result<User, CreateUserError> {
+        let mut state = self.enter("create user")?;
+        if owner(&state, &user.phone).is_some() {
+            return Err(CreateUserError::PhoneTaken);
+        }
+        let NewUser { phone, password, name, photo, description, created_at } = user;
+        let id = UserId::new(state.next_id());
+        let user = User { id, phone, name, photo, description, last_seen_at: None, created_at };
+        state.users.insert(id, Account { user: user.clone(), password });
+        Ok(user)
+    }
+
+    async fn find(&self, id: UserId) -> Result<Option<User>, Failure> {
+        let state = self.enter("find user")?;
+        Ok(state.users.get(&id).map(|account| account.user.clone()))
+    }
+
+    async fn credentials(&self, phone: &Phone) -> Result<Option<Credentials>, Failure> {
+        let state = self.enter("find credentials")?;
+        let account = owner(&state, phone).and_then(|id| state.users.get(&id));
+        Ok(account.map(|account| Credentials { user: account.user.id, password: account.password.clone() }))
+    }
+
+    async fn update(
+        &self,
+        id: UserId,
+        change: UserChange,
+        _now: Timestamp,
+    ) -> Result<Option<UpdatedUser>, UpdateUserError> {
+        let mut state = self.enter("update user")?;
+        let UserChange { phone, password, name, photo, description, keep_session } = change;
+        if phone.as_ref().and_then(|phone| owner(&state, phone)).is_some_and(|owner| owner != id) {
+            return Err(UpdateUserError::PhoneTaken);
+        }
+        let Some(account) = state.users.get_mut(&id) else {
+            return Ok(None);
+        };
+        let user = &mut account.user;
+        let old_photo = user.photo.clone().filter(|old| photo.as_ref().is_some_and(|new| new.as_ref() != Some(old)));
+        user.phone = phone.unwrap_or_else(|| user.phone.clone());
+        user.name = name.unwrap_or_else(|| user.name.clone());
+        user.photo = photo.unwrap_or_else(|| user.photo.clone());
+        user.description = description.unwrap_or_else(|| user.description.clone());
+        let user = user.clone();
+        let revoked = match password {
+            Some(password) => {
+                account.password = password;
+                end_sessions(&mut state, id, keep_session)
+            }
+            None => Vec::new(),
+        };
+        Ok(Some(UpdatedUser { user, old_photo, revoked }))
+    }
+
+    async fn briefs(&self, ids: &[UserId]) -> Result<Vec<UserBrief>, Failure> {
+        Ok(self.enter("find briefs")?.briefs(&ids.iter().copied().collect()))
+    }
+
+    async fn seen(&self, id: UserId, at: Timestamp) -> Result<(), Failure> {
+        if let Some(account) = self.enter("note last seen")?.users.get_mut(&id) {
+            account.user.last_seen_at = account.user.last_seen_at.max(Some(at));
+        }
+        Ok(())
+    }
+}
+
+fn owner(state: &State, phone: &Phone) -> Option<UserId> {
+    state.users.values().find(|account| account.user.phone == *phone).map(|account| account.user.id)
+}
+
+fn end_sessions(state: &mut State, user: UserId, keep: Option<SessionId>) -> Vec<SessionId> {
+    let ending = state.sessions.iter_mut().filter(|(id, session)| session.user == user && Some(**id) != keep);
+    ending.filter_map(|(id, session)| std::mem::take(&mut session.live).then_some(*id)).collect()
+}
