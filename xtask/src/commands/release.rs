@@ -19,7 +19,7 @@ pub(crate) struct Args {
 }
 
 /// What a person needs besides the binary. What is not there is left out.
-const COMPANIONS: [&str; 5] = ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", ".env.example"];
+const COMPANIONS: [&str; 6] = ["README.md", "CHANGELOG.md", "LICENSE", "LICENSE-MIT", "LICENSE-APACHE", ".env.example"];
 
 /// Builds and packs into the folder `dist` of the build folder.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {

@@ -7,8 +7,8 @@ use anyhow::Result;
 
 use super::Findings;
 
-/// The house, and the files that tools look for there.
-const ALLOWED: [&str; 18] = [
+/// The house, and the files that tools and people look for there.
+const ALLOWED: [&str; 19] = [
     ".cargo",
     ".ci",
     ".env.example",
@@ -16,6 +16,7 @@ const ALLOWED: [&str; 18] = [
     "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",
+    "LICENSE",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
