@@ -1,1 +1,177 @@
-//! Being built.
+//! The database of Mango: the stores of users, sessions, chats, messages and likes, on PostgreSQL or on SQLite.
+//!
+//! [`Database`] is all that is seen from outside. Behind it there is one repository, whose source is compiled twice: as
+//! a module of `postgres` and as a module of `sqlite`, which supply the type of a connection, the schema, and the few things that
+//! cannot be said alike. Messages are committed in groups (`appends`).
+
+mod appends;
+mod error;
+mod migrations;
+mod pool;
+mod postgres;
+mod schema;
+mod sqlite;
+mod url;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mango_domain::Failure;
+use mango_domain::ports::{Chats, Likes, Messages, Sessions, Users};
+use thiserror::Error;
+
+use self::migrations::Direction;
+use self::url::Address;
+
+pub use self::migrations::MigrationStatus;
+pub use self::pool::{Options, PoolStatus};
+pub use self::url::{DatabaseUrl, DatabaseUrlError};
+
+/// Why something that needs the database could not be begun.
+type Reason = Box<dyn std::error::Error + Send + Sync>;
+
+/// An open database. Clones share it.
+#[derive(Clone)]
+pub struct Database {
+    url: DatabaseUrl,
+    store: Arc<dyn Store>,
+}
+
+/// The database cannot be opened. The text is one line and shows no password.
+#[derive(Debug, Error)]
+#[error("cannot open the database {url}: {reason}")]
+pub struct ConnectError {
+    url: DatabaseUrl,
+    reason: Reason,
+}
+
+/// The database cannot be migrated.
+#[derive(Debug, Error)]
+#[error("cannot migrate the database {url}: {reason}")]
+pub struct MigrateError {
+    url: DatabaseUrl,
+    reason: Reason,
+}
+
+/// What stands behind a [`Database`], of either kind.
+#[async_trait]
+trait Store: Users + Sessions + Chats + Messages + Likes {
+    async fn ping(&self) -> Result<(), Failure>;
+    async fn applied_migrations(&self) -> Result<Vec<String>, Failure>;
+    fn pool_status(&self) -> Vec<PoolStatus>;
+    async fn close(&self);
+}
+
+impl Database {
+    /// Opens a database and sees that it answers. It is not migrated yet. Operations run on the tokio runtime that this is called
+    /// on, from wherever they are called, so it has to outlive the database.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses the login; the file cannot be opened or created.
+    pub async fn connect(url: &DatabaseUrl, options: Options) -> Result<Self, ConnectError> {
+        let opened: Result<Arc<dyn Store>, Reason> = match &url.0 {
+            Address::Postgres(url) => postgres::connect(url, &options).await.map(shared),
+            Address::Sqlite(path) => sqlite::connect(path, &options).await.map(shared),
+        };
+        match opened {
+            Ok(store) => Ok(Self { url: url.clone(), store }),
+            Err(reason) => Err(ConnectError { url: url.clone(), reason }),
+        }
+    }
+
+    /// Applies the migrations that the database lacks, and gives their versions. Of several nodes that do so at once one works
+    /// and the others wait for it.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or a migration fails.
+    pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
+        self.migrations(Direction::Up).await
+    }
+
+    /// Undoes the newest migration, and gives its version; nothing when none is applied.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or the migration fails.
+    pub async fn revert_last_migration(&self) -> Result<Option<String>, MigrateError> {
+        self.migrations(Direction::Down).await.map(|mut versions| versions.pop())
+    }
+
+    async fn migrations(&self, direction: Direction) -> Result<Vec<String>, MigrateError> {
+        let migrated = migrations::migrate(&self.url, direction).await;
+        migrated.map_err(|reason| MigrateError { url: self.url.clone(), reason })
+    }
+
+    /// Which migrations the database has, lacks, and has beyond what this binary knows.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn migration_status(&self) -> Result<MigrationStatus, Failure> {
+        let applied = self.store.applied_migrations().await?;
+        MigrationStatus::of(&self.url, applied).map_err(|error| Failure::broken("list migrations", error))
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn ping(&self) -> Result<(), Failure> {
+        self.store.ping().await
+    }
+
+    /// How full the pools of connections are: one on PostgreSQL, two on SQLite.
+    #[must_use]
+    pub fn pool_status(&self) -> Vec<PoolStatus> {
+        self.store.pool_status()
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub const fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// The store of users.
+    #[must_use]
+    pub fn users(&self) -> Arc<dyn Users> {
+        self.store.clone()
+    }
+
+    /// The store of sessions.
+    #[must_use]
+    pub fn sessions(&self) -> Arc<dyn Sessions> {
+        self.store.clone()
+    }
+
+    /// The store of chats.
+    #[must_use]
+    pub fn chats(&self) -> Arc<dyn Chats> {
+        self.store.clone()
+    }
+
+    /// The store of messages.
+    #[must_use]
+    pub fn messages(&self) -> Arc<dyn Messages> {
+        self.store.clone()
+    }
+
+    /// The store of likes.
+    #[must_use]
+    pub fn likes(&self) -> Arc<dyn Likes> {
+        self.store.clone()
+    }
+
+    /// Commits the messages that wait, then closes the connections. Every operation from now on fails as busy.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+fn shared(store: impl Store + 'static) -> Arc<dyn Store> {
+    Arc::new(store)
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("url", &self.url).finish_non_exhaustive()
+    }
+}

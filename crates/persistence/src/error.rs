@@ -1,0 +1,128 @@
+//! What can go wrong between Mango and its database, and what a caller of a port may expect of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::result::{DatabaseErrorKind, Error as QueryError};
+use diesel_async::pooled_connection::deadpool::PoolError;
+use mango_domain::{Failure, FailureKind};
+use thiserror::Error;
+use tokio::task::JoinError;
+
+/// When a caller who met a busy database should come again.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// An operation on the database did not come about.
+#[derive(Debug, Error)]
+pub(crate) enum Fault {
+    /// No connection could be had.
+    #[error("no connection to the database: {0}")]
+    NoConnection(#[from] PoolError),
+    /// The database refused a query or did not answer it.
+    #[error("query: {0}")]
+    Query(#[from] QueryError),
+    /// The task that ran the operation panicked.
+    #[error("the operation's task: {0}")]
+    Task(#[from] JoinError),
+    /// So many messages wait to be appended that one more would only wait.
+    #[error("too many messages wait to be appended")]
+    QueueFull,
+    /// The database is being closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// A unique constraint as each database calls it when it refuses a row.
+pub(crate) struct Unique {
+    /// Its name, which PostgreSQL gives.
+    pub(crate) name: &'static str,
+    /// The columns it covers, which SQLite gives.
+    pub(crate) columns: &'static str,
+}
+
+impl Fault {
+    /// Whether the database refused a row because of this constraint.
+    pub(crate) fn violates(&self, unique: &Unique) -> bool {
+        match self {
+            Self::Query(QueryError::DatabaseError(DatabaseErrorKind::UniqueViolation, told)) => {
+                told.constraint_name() == Some(unique.name)
+                    || told.message().strip_prefix("UNIQUE constraint failed: ") == Some(unique.columns)
+            }
+            _ => false,
+        }
+    }
+
+    /// Tells the caller of a port what came of the operation that it called.
+    pub(crate) fn during(self, operation: &'static str) -> Failure {
+        Failure { operation, kind: self.kind(), source: Some(Box::new(self)) }
+    }
+
+    /// Tells each of several callers what came of the operation that they have in common.
+    pub(crate) fn shared(self: &Arc<Self>, operation: &'static str) -> Failure {
+        Failure { operation, kind: self.kind(), source: Some(Box::new(Arc::clone(self))) }
+    }
+
+    /// What the caller can expect.
+    pub(crate) fn kind(&self) -> FailureKind {
+        match self {
+            Self::NoConnection(_) | Self::QueueFull | Self::Closed => FailureKind::Busy { retry_after: RETRY_AFTER },
+            Self::Query(error) => kind_of(error),
+            Self::Task(_) => FailureKind::Broken,
+        }
+    }
+}
+
+/// What databases say when there is no room: SQLite's SQLITE_FULL, and PostgreSQL's 53100 (disk_full), whose code Diesel does
+/// not hand on, so that its English text has to do. A server that speaks another language gives [`FailureKind::Broken`].
+const FULL: [&str; 3] = ["database or disk is full", "No space left on device", "could not extend file"];
+
+/// What databases say when the same call may succeed later: SQLite's SQLITE_BUSY and SQLITE_LOCKED; PostgreSQL's deadlocks,
+/// time-outs, and a server that stops, starts or takes no more connections.
+const BUSY: [&str; 8] = [
+    "database is locked",
+    "database table is locked",
+    "deadlock detected",
+    "canceling statement due to",
+    "terminating connection due to",
+    "the database system is",
+    "connection slots are reserved",
+    "too many clients already",
+];
+
+fn kind_of(error: &QueryError) -> FailureKind {
+    let busy = FailureKind::Busy { retry_after: RETRY_AFTER };
+    match error {
+        QueryError::DatabaseError(kind, told) => match kind {
+            DatabaseErrorKind::UnableToSendCommand
+            | DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::SerializationFailure => busy,
+            _ if FULL.iter().any(|text| told.message().contains(text)) => FailureKind::StorageFull,
+            _ if BUSY.iter().any(|text| told.message().contains(text)) => busy,
+            _ => FailureKind::Broken,
+        },
+        QueryError::RollbackErrorOnCommit { commit_error, .. } => kind_of(commit_error),
+        _ => FailureKind::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: DatabaseErrorKind, message: &str, expected: FailureKind) {
+        let fault = Fault::Query(QueryError::DatabaseError(kind, Box::new(message.to_owned())));
+        assert_eq!(fault.during("test").kind, expected, "{message}");
+    }
+
+    #[test]
+    fn tells_full_from_busy_from_broken() {
+        let busy = FailureKind::Busy { retry_after: RETRY_AFTER };
+        let pg_full = "could not extend file \"base/5/16384\": No space left on device";
+        check(DatabaseErrorKind::Unknown, "database or disk is full", FailureKind::StorageFull);
+        check(DatabaseErrorKind::Unknown, pg_full, FailureKind::StorageFull);
+        check(DatabaseErrorKind::Unknown, "database is locked", busy);
+        check(DatabaseErrorKind::Unknown, "the database system is shutting down", busy);
+        check(DatabaseErrorKind::UnableToSendCommand, "connection closed", busy);
+        check(DatabaseErrorKind::CheckViolation, "violates check constraint", FailureKind::Broken);
+    }
+}

@@ -1,0 +1,112 @@
+//! The migrations, which are part of the binary, and how they are applied one node at a time.
+
+use std::path::Path;
+
+use diesel::connection::SimpleConnection;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion, Result};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::url::{Address, DatabaseUrl};
+
+const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+
+/// Where a database stands against the migrations of this binary, as lists of versions in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MigrationStatus {
+    /// Those that the database has.
+    pub applied: Vec<String>,
+    /// Those that it lacks.
+    pub pending: Vec<String>,
+    /// Those that it has and this binary does not know: a newer Mango was here.
+    pub unknown: Vec<String>,
+}
+
+impl MigrationStatus {
+    pub(crate) fn of(url: &DatabaseUrl, applied: Vec<String>) -> Result<Self> {
+        let known = match &url.0 {
+            Address::Postgres(_) => versions::<Pg>(&POSTGRES)?,
+            Address::Sqlite(_) => versions::<Sqlite>(&SQLITE)?,
+        };
+        let without = |these: &[String], those: &[String]| {
+            these.iter().filter(|version| !those.contains(version)).cloned().collect::<Vec<_>>()
+        };
+        let (pending, unknown) = (without(&known, &applied), without(&applied, &known));
+        Ok(Self { applied, pending, unknown })
+    }
+}
+
+fn versions<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<String>> {
+    let migrations: Vec<Box<dyn Migration<DB>>> = source.migrations()?;
+    let mut versions: Vec<String> = migrations.iter().map(|migration| migration.name().version().to_string()).collect();
+    versions.sort();
+    Ok(versions)
+}
+
+/// What to do with the migrations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Direction {
+    /// Apply all that are pending.
+    Up,
+    /// Undo the newest one.
+    Down,
+}
+
+/// Migrates a database on a connection of its own, and gives the versions applied or undone. Diesel migrates on synchronous
+/// connections, which must not run on a thread of the runtime.
+pub(crate) async fn migrate(url: &DatabaseUrl, direction: Direction) -> Result<Vec<String>> {
+    let url = url.0.clone();
+    let migrating = tokio::task::spawn_blocking(move || match url {
+        Address::Postgres(url) => postgres(url.as_str(), direction),
+        Address::Sqlite(path) => sqlite(&path, direction),
+    });
+    migrating.await?
+}
+
+/// Any number that no other program locks in this database; these are the letters `mango`.
+const LOCK: &str = "SET lock_timeout = '60s'; SELECT pg_advisory_lock(x'6d616e676f'::bigint)";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(x'6d616e676f'::bigint)";
+
+fn postgres(url: &str, direction: Direction) -> Result<Vec<String>> {
+    let mut conn = AsyncConnectionWrapper::<AsyncPgConnection>::establish(url)?;
+    conn.batch_execute(LOCK)?;
+    // An error ends the connection, and the lock with it.
+    let versions = run::<Pg>(&mut conn, POSTGRES, direction)?;
+    conn.batch_execute(UNLOCK)?;
+    Ok(versions)
+}
+
+/// The write lock of SQLite is the lock. A migration that rebuilds a table needs foreign keys off, which has to be said before
+/// the transaction begins; they are checked before it ends.
+const BEFORE: &str = "PRAGMA busy_timeout = 60000; PRAGMA foreign_keys = OFF;";
+
+fn sqlite(path: &Path, direction: Direction) -> Result<Vec<String>> {
+    let file = std::path::absolute(path)?;
+    let mut conn = SqliteConnection::establish(file.to_str().ok_or("the path is not UTF-8")?)?;
+    conn.batch_execute(BEFORE)?;
+    conn.immediate_transaction(|conn| {
+        let versions = run::<Sqlite>(conn, SQLITE, direction)?;
+        match diesel::sql_query("PRAGMA foreign_key_check").execute(conn)? {
+            0 => Ok(versions),
+            _ => Err("a migration left rows that refer to nothing".into()),
+        }
+    })
+}
+
+fn run<DB: diesel::backend::Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    source: EmbeddedMigrations,
+    direction: Direction,
+) -> Result<Vec<String>> {
+    let name = |versions: Vec<MigrationVersion<'_>>| versions.iter().map(ToString::to_string).collect();
+    match direction {
+        Direction::Up => conn.run_pending_migrations(source).map(name),
+        Direction::Down if conn.applied_migrations()?.is_empty() => Ok(Vec::new()),
+        Direction::Down => conn.revert_last_migration(source).map(|version| name(vec![version])),
+    }
+}

@@ -1,0 +1,198 @@
+//! The store of chats, their members and pins.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
+use mango_domain::Failure;
+use mango_domain::model::{ChatId, DirectPair, MemberList, NewChat, PostedMessage, Timestamp, UserBrief, UserId};
+use mango_domain::ports::{Chats, CreateChatError, CreatedChat, StoredChat};
+
+use super::super::Conn;
+use super::super::schema::{chats, members, messages, pins, users};
+use super::rows::{BriefRow, ChatRow, DIRECT, GROUP, MessageRow};
+use super::{Repository, for_ids, messages::with_likes, users::briefs};
+
+#[async_trait]
+impl Chats for Repository {
+    async fn create(&self, chat: NewChat) -> Result<CreatedChat, CreateChatError> {
+        let created = self.transact(|conn| create(conn, chat).boxed()).await;
+        created.map_err(|fault| fault.during("create chat"))?.map_err(CreateChatError::UnknownMembers)
+    }
+
+    async fn list(&self, user: UserId, pinned_only: bool) -> Result<Vec<StoredChat>, Failure> {
+        self.read(move |conn| list(conn, user, pinned_only).boxed()).await.map_err(|fault| fault.during("list chats"))
+    }
+
+    async fn find(&self, chat: ChatId, user: UserId) -> Result<Option<StoredChat>, Failure> {
+        self.read(move |conn| find(conn, chat, user).boxed()).await.map_err(|fault| fault.during("find chat"))
+    }
+
+    async fn ids_of(&self, user: UserId) -> Result<Vec<ChatId>, Failure> {
+        let own = members::table.filter(members::user_id.eq(user.get()));
+        let ids = own.select(members::chat_id).order(members::chat_id);
+        let ids = self.read(move |conn| ids.load::<i64>(conn).boxed()).await;
+        Ok(ids.map_err(|fault| fault.during("list chat ids"))?.into_iter().map(ChatId::new).collect())
+    }
+
+    async fn toggle_pin(&self, chat: ChatId, user: UserId, now: Timestamp) -> Result<Option<bool>, Failure> {
+        self.transact(move |conn| toggle_pin(conn, chat, user, now).boxed())
+            .await
+            .map_err(|fault| fault.during("toggle pin"))
+    }
+}
+
+/// Creates a chat, or says which of its members do not exist.
+async fn create(conn: &mut Conn, chat: NewChat) -> QueryResult<Result<CreatedChat, Vec<UserId>>> {
+    let ids: Vec<i64> = chat.members.ids().into_iter().map(UserId::get).collect();
+    let members = briefs(conn, &ids).await?;
+    if members.len() < ids.len() {
+        let unknown = |id: &UserId| members.binary_search_by_key(id, |member| member.id).is_err();
+        return Ok(Err(chat.members.ids().into_iter().filter(unknown).collect()));
+    }
+    let pair = match chat.members {
+        MemberList::Direct(pair) => Some(pair),
+        MemberList::Group(_) => None,
+    };
+    let row: Option<ChatRow> = diesel::insert_into(chats::table)
+        .values((
+            chats::kind.eq(if pair.is_some() { DIRECT } else { GROUP }),
+            chats::name.eq(chat.name.as_ref().map(|name| name.as_str())),
+            chats::creator_id.eq(chat.creator.get()),
+            chats::direct_low.eq(pair.map(|pair| pair.low().get())),
+            chats::direct_high.eq(pair.map(|pair| pair.high().get())),
+            chats::last_activity_at.eq(chat.created_at),
+            chats::created_at.eq(chat.created_at),
+        ))
+        .on_conflict((chats::direct_low, chats::direct_high))
+        .do_nothing()
+        .returning(ChatRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    let Some(row) = row else {
+        let chat = existing(conn, pair, chat.creator).await?;
+        return Ok(Ok(CreatedChat { chat, is_new: false }));
+    };
+    let rows = users::table.filter(users::id.eq_any(ids)).select((row.id.into_sql::<BigInt>(), users::id));
+    diesel::insert_into(members::table)
+        .values(rows)
+        .into_columns((members::chat_id, members::user_id))
+        .execute(conn)
+        .await?;
+    let chat = StoredChat { record: row.into_record()?, members, last_message: None, pinned: false };
+    Ok(Ok(CreatedChat { chat, is_new: true }))
+}
+
+/// The direct chat that a pair has already.
+async fn existing(conn: &mut Conn, pair: Option<DirectPair>, user: UserId) -> QueryResult<StoredChat> {
+    let pair = pair.ok_or(diesel::NotFound)?;
+    let id: i64 = chats::table
+        .filter(chats::direct_low.eq(pair.low().get()))
+        .filter(chats::direct_high.eq(pair.high().get()))
+        .select(chats::id)
+        .get_result(conn)
+        .await?;
+    find(conn, ChatId::new(id), user).await?.ok_or(diesel::NotFound)
+}
+
+async fn list(conn: &mut Conn, user: UserId, pinned_only: bool) -> QueryResult<Vec<StoredChat>> {
+    let pin = pins::user_id.eq(members::user_id).and(pins::chat_id.eq(members::chat_id));
+    let heads = members::table
+        .inner_join(chats::table)
+        .left_join(pins::table.on(pin))
+        .filter(members::user_id.eq(user.get()))
+        .order((chats::last_activity_at.desc(), chats::id.desc()))
+        .select((ChatRow::as_select(), pins::created_at.nullable().is_not_null()));
+    let heads = match pinned_only {
+        true => heads.filter(pins::created_at.is_not_null()).load(conn).await?,
+        false => heads.load(conn).await?,
+    };
+    complete(conn, heads).await
+}
+
+async fn find(conn: &mut Conn, chat: ChatId, user: UserId) -> QueryResult<Option<StoredChat>> {
+    let pin = pins::user_id.eq(members::user_id).and(pins::chat_id.eq(members::chat_id));
+    let head = members::table
+        .find((chat.get(), user.get()))
+        .inner_join(chats::table)
+        .left_join(pins::table.on(pin))
+        .select((ChatRow::as_select(), pins::created_at.nullable().is_not_null()))
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(complete(conn, head.into_iter().collect()).await?.pop())
+}
+
+/// Adds members and last messages to chats: three queries for any number of chats.
+async fn complete(conn: &mut Conn, heads: Vec<(ChatRow, bool)>) -> QueryResult<Vec<StoredChat>> {
+    let ids: Vec<i64> = heads.iter().map(|(row, _)| row.id).collect();
+    let mut members = members_of(conn, &ids).await?;
+    let mut last_messages = last_messages_of(conn, &ids).await?;
+    heads
+        .into_iter()
+        .map(|(row, pinned)| {
+            let id = row.id;
+            Ok(StoredChat {
+                record: row.into_record()?,
+                members: members.remove(&id).unwrap_or_default(),
+                last_message: last_messages.remove(&id),
+                pinned,
+            })
+        })
+        .collect()
+}
+
+/// The members of chats in order of their ids.
+async fn members_of(conn: &mut Conn, chats: &[i64]) -> QueryResult<HashMap<i64, Vec<UserBrief>>> {
+    let rows: Vec<(i64, BriefRow)> = for_ids(conn, chats, |conn, ids| {
+        members::table
+            .inner_join(users::table)
+            .filter(members::chat_id.eq_any(ids))
+            .order((members::chat_id, members::user_id))
+            .select((members::chat_id, BriefRow::as_select()))
+            .load(conn)
+            .boxed()
+    })
+    .await?;
+    let mut of_chat: HashMap<i64, Vec<UserBrief>> = HashMap::new();
+    for (chat, row) in rows {
+        of_chat.entry(chat).or_default().push(row.into_brief()?);
+    }
+    Ok(of_chat)
+}
+
+/// The newest message of each chat that has any. The chat knows its seq, so that no history is searched.
+async fn last_messages_of(conn: &mut Conn, chats: &[i64]) -> QueryResult<HashMap<i64, PostedMessage>> {
+    let rows: Vec<MessageRow> = for_ids(conn, chats, |conn, ids| {
+        let last = messages::chat_id.eq(chats::id).and(messages::seq.eq(chats::last_seq));
+        chats::table
+            .inner_join(messages::table.on(last))
+            .filter(chats::id.eq_any(ids))
+            .select(MessageRow::as_select())
+            .load(conn)
+            .boxed()
+    })
+    .await?;
+    let posted = with_likes(conn, rows).await?;
+    Ok(posted.into_iter().map(|posted| (posted.message.chat.get(), posted)).collect())
+}
+
+async fn toggle_pin(conn: &mut Conn, chat: ChatId, user: UserId, now: Timestamp) -> QueryResult<Option<bool>> {
+    // The lock makes toggles of one pin wait for each other.
+    let member = members::table.find((chat.get(), user.get())).select(members::user_id);
+    if locking!(member).get_result::<i64>(conn).await.optional()?.is_none() {
+        return Ok(None);
+    }
+    if diesel::delete(pins::table.find((user.get(), chat.get()))).execute(conn).await? > 0 {
+        return Ok(Some(false));
+    }
+    diesel::insert_into(pins::table)
+        .values((pins::user_id.eq(user.get()), pins::chat_id.eq(chat.get()), pins::created_at.eq(now)))
+        .execute(conn)
+        .await?;
+    Ok(Some(true))
+}

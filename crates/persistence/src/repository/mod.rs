@@ -1,0 +1,126 @@
+//! The repository: the ports of the stores, over the tables. It is written once and compiled twice, as a module of
+//! [`postgres`](crate::postgres) and of [`sqlite`](crate::sqlite).
+//!
+//! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, the macro `locking!` and a few constants.
+
+mod chats;
+mod likes;
+mod members;
+mod messages;
+mod rows;
+mod sessions;
+mod users;
+
+use async_trait::async_trait;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Integer};
+use diesel_async::RunQueryDsl;
+use diesel_async::pooled_connection::deadpool::Pool;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use mango_domain::Failure;
+use tokio::runtime::Handle;
+
+use super::schema::__diesel_schema_migrations as migrations;
+use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, transaction};
+use crate::Store;
+use crate::appends::Appends;
+use crate::error::Fault;
+use crate::pool::PoolStatus;
+
+/// All stores of a database.
+pub(crate) struct Repository {
+    /// For operations that read.
+    pub(super) read: Pool<Conn>,
+    /// For operations that write; on PostgreSQL the same pool.
+    pub(super) write: Pool<Conn>,
+    /// Where operations run.
+    pub(super) runtime: Handle,
+    /// Where messages are appended.
+    pub(super) appends: Appends,
+}
+
+impl Repository {
+    /// Runs queries that only read.
+    async fn read<R: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
+    ) -> Result<R, Fault> {
+        self.run(&self.read, work).await
+    }
+
+    /// Runs one statement that writes, which is a transaction by itself.
+    async fn write<R: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
+    ) -> Result<R, Fault> {
+        self.run(&self.write, work).await
+    }
+
+    /// Runs statements in one transaction.
+    async fn transact<R: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
+    ) -> Result<R, Fault> {
+        self.run(&self.write, move |conn| transaction(conn, work).boxed()).await
+    }
+
+    /// Waits for a connection and runs the work in a task of its own: a caller who is cancelled takes no running query with
+    /// it, which would leave a transaction half done and the connection unusable.
+    async fn run<R: Send + 'static>(
+        &self,
+        pool: &Pool<Conn>,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let mut conn = pool.get().await?;
+        Ok(self.runtime.spawn(async move { work(&mut conn).await }).await??)
+    }
+}
+
+#[async_trait]
+impl Store for Repository {
+    async fn ping(&self) -> Result<(), Failure> {
+        self.read(|conn| diesel::select(1.into_sql::<Integer>()).get_result::<i32>(conn).boxed())
+            .await
+            .map(drop)
+            .map_err(|fault| fault.during("ping database"))
+    }
+
+    async fn applied_migrations(&self) -> Result<Vec<String>, Failure> {
+        self.read(|conn| {
+            async move {
+                if !diesel::select(sql::<Bool>(HAS_MIGRATIONS)).get_result(conn).await? {
+                    return Ok(Vec::new());
+                }
+                migrations::table.select(migrations::version).order(migrations::version).load(conn).await
+            }
+            .boxed()
+        })
+        .await
+        .map_err(|fault| fault.during("list applied migrations"))
+    }
+
+    fn pool_status(&self) -> Vec<PoolStatus> {
+        super::pool_status(self)
+    }
+
+    async fn close(&self) {
+        self.appends.close().await;
+        self.read.close();
+        self.write.close();
+    }
+}
+
+/// Runs a query for ids, once for as many as fit in one query: on PostgreSQL always once, on SQLite once for 30,000.
+async fn for_ids<T>(
+    conn: &mut Conn,
+    ids: &[i64],
+    query: impl for<'c> Fn(&'c mut Conn, Vec<i64>) -> BoxFuture<'c, QueryResult<Vec<T>>> + Send,
+) -> QueryResult<Vec<T>> {
+    let mut rows = Vec::new();
+    for ids in ids.chunks(IDS_PER_QUERY) {
+        rows.extend(query(conn, ids.to_vec()).await?);
+    }
+    Ok(rows)
+}

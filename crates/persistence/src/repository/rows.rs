@@ -1,0 +1,115 @@
+//! Rows as they come from the tables, and what they are in the domain.
+
+use diesel::prelude::*;
+use diesel::result::Error;
+use mango_domain::model::{
+    ChatId, ChatKind, ChatName, ChatRecord, Description, Message, MessageBody, MessageId, MessageType, Phone, PhotoId,
+    Seq, Timestamp, User, UserBrief, UserId, UserName,
+};
+
+use super::super::schema::{chats, messages, users};
+
+/// How a group is called in `chats.kind`.
+pub(super) const GROUP: &str = "group";
+/// How a direct chat is called in `chats.kind`.
+pub(super) const DIRECT: &str = "direct";
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(super) struct UserRow {
+    id: i64,
+    phone: String,
+    name: Option<String>,
+    photo: Option<String>,
+    description: Option<String>,
+    last_seen_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+impl UserRow {
+    pub(super) fn into_user(self) -> QueryResult<User> {
+        Ok(User {
+            id: UserId::new(self.id),
+            phone: Phone::from_store(self.phone),
+            name: self.name.map(UserName::from_store),
+            photo: photo(self.photo)?,
+            description: self.description.map(Description::from_store),
+            last_seen_at: self.last_seen_at,
+            created_at: self.created_at,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(super) struct BriefRow {
+    id: i64,
+    name: Option<String>,
+    photo: Option<String>,
+}
+
+impl BriefRow {
+    pub(super) fn into_brief(self) -> QueryResult<UserBrief> {
+        Ok(UserBrief { id: UserId::new(self.id), name: self.name.map(UserName::from_store), photo: photo(self.photo)? })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = chats)]
+pub(super) struct ChatRow {
+    pub(super) id: i64,
+    kind: String,
+    name: Option<String>,
+    created_at: Timestamp,
+}
+
+impl ChatRow {
+    pub(super) fn into_record(self) -> QueryResult<ChatRecord> {
+        Ok(ChatRecord {
+            id: ChatId::new(self.id),
+            name: self.name.map(ChatName::from_store),
+            kind: match self.kind.as_str() {
+                DIRECT => ChatKind::Direct,
+                GROUP => ChatKind::Group,
+                _ => return Err(corrupt("chats.kind")),
+            },
+            created_at: self.created_at,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = messages)]
+pub(super) struct MessageRow {
+    pub(super) id: i64,
+    chat_id: i64,
+    seq: i64,
+    sender_id: i64,
+    message_type: String,
+    content: String,
+    created_at: Timestamp,
+}
+
+impl MessageRow {
+    pub(super) fn into_message(self) -> QueryResult<Message> {
+        let kind = MessageType::parse(&self.message_type).map_err(|_| corrupt("messages.message_type"))?;
+        Ok(Message {
+            id: MessageId::new(self.id),
+            chat: ChatId::new(self.chat_id),
+            seq: Seq::new(self.seq),
+            sender: UserId::new(self.sender_id),
+            body: MessageBody::from_store(kind, self.content),
+            created_at: self.created_at,
+        })
+    }
+}
+
+/// Reads a photo's name.
+pub(super) fn photo(raw: Option<String>) -> QueryResult<Option<PhotoId>> {
+    raw.map(|raw| PhotoId::parse(&raw).ok_or_else(|| corrupt("users.photo"))).transpose()
+}
+
+/// The column holds what its check should have kept out.
+fn corrupt(column: &'static str) -> Error {
+    Error::DeserializationError(format!("{column} holds what it cannot hold").into())
+}

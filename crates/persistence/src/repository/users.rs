@@ -1,0 +1,170 @@
+//! The store of users.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
+use mango_domain::Failure;
+use mango_domain::model::{
+    Credentials, NewUser, PasswordHash, Phone, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
+};
+use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser, Users};
+
+use super::super::Conn;
+use super::super::schema::{sessions, users};
+use super::rows::{BriefRow, UserRow, photo};
+use super::{Repository, for_ids};
+use crate::error::Unique;
+
+const PHONE: Unique = Unique { name: "users_phone_key", columns: "users.phone" };
+
+#[async_trait]
+impl Users for Repository {
+    async fn create(&self, user: NewUser) -> Result<User, CreateUserError> {
+        self.write(|conn| insert(conn, user).boxed()).await.map_err(|fault| match fault.violates(&PHONE) {
+            true => CreateUserError::PhoneTaken,
+            false => fault.during("create user").into(),
+        })
+    }
+
+    async fn find(&self, id: UserId) -> Result<Option<User>, Failure> {
+        self.read(move |conn| find(conn, id).boxed()).await.map_err(|fault| fault.during("find user"))
+    }
+
+    async fn credentials(&self, phone: &Phone) -> Result<Option<Credentials>, Failure> {
+        let phone = phone.as_str().to_owned();
+        self.read(|conn| {
+            async move {
+                let row = users::table.filter(users::phone.eq(phone)).select((users::id, users::password_hash));
+                let row: Option<(i64, String)> = row.get_result(conn).await.optional()?;
+                Ok(row.map(|(id, hash)| Credentials { user: UserId::new(id), password: PasswordHash::new(hash) }))
+            }
+            .boxed()
+        })
+        .await
+        .map_err(|fault| fault.during("find credentials"))
+    }
+
+    async fn update(
+        &self,
+        id: UserId,
+        change: UserChange,
+        now: Timestamp,
+    ) -> Result<Option<UpdatedUser>, UpdateUserError> {
+        self.transact(move |conn| update(conn, id, change, now).boxed()).await.map_err(|fault| {
+            match fault.violates(&PHONE) {
+                true => UpdateUserError::PhoneTaken,
+                false => fault.during("update user").into(),
+            }
+        })
+    }
+
+    async fn briefs(&self, ids: &[UserId]) -> Result<Vec<UserBrief>, Failure> {
+        let mut ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        self.read(|conn| async move { briefs(conn, &ids).await }.boxed())
+            .await
+            .map_err(|fault| fault.during("find users"))
+    }
+
+    async fn seen(&self, id: UserId, at: Timestamp) -> Result<(), Failure> {
+        self.write(move |conn| {
+            let earlier = users::last_seen_at.is_null().or(users::last_seen_at.lt(at));
+            diesel::update(users::table.find(id.get()).filter(earlier))
+                .set(users::last_seen_at.eq(at))
+                .execute(conn)
+                .boxed()
+        })
+        .await
+        .map(drop)
+        .map_err(|fault| fault.during("note last seen"))
+    }
+}
+
+async fn insert(conn: &mut Conn, user: NewUser) -> QueryResult<User> {
+    let row: UserRow = diesel::insert_into(users::table)
+        .values((
+            users::phone.eq(user.phone.as_str()),
+            users::password_hash.eq(user.password.expose()),
+            users::name.eq(user.name.as_ref().map(|name| name.as_str())),
+            users::photo.eq(user.photo.as_ref().map(|photo| photo.as_str())),
+            users::description.eq(user.description.as_ref().map(|text| text.as_str())),
+            users::created_at.eq(user.created_at),
+        ))
+        .returning(UserRow::as_returning())
+        .get_result(conn)
+        .await?;
+    row.into_user()
+}
+
+async fn find(conn: &mut Conn, id: UserId) -> QueryResult<Option<User>> {
+    let row = users::table.find(id.get()).select(UserRow::as_select()).get_result(conn).await.optional()?;
+    row.map(UserRow::into_user).transpose()
+}
+
+/// Those of the users that exist, in order of id. The ids are in that order too, and each is there once.
+pub(super) async fn briefs(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<UserBrief>> {
+    let rows = for_ids(conn, ids, |conn, ids| {
+        users::table.filter(users::id.eq_any(ids)).order(users::id).select(BriefRow::as_select()).load(conn).boxed()
+    })
+    .await?;
+    rows.into_iter().map(BriefRow::into_brief).collect()
+}
+
+/// The columns that a [`UserChange`] sets; `None` leaves a column as it is, `Some(None)` empties it.
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+struct Changes {
+    phone: Option<String>,
+    password_hash: Option<String>,
+    name: Option<Option<String>>,
+    photo: Option<Option<String>>,
+    description: Option<Option<String>>,
+}
+
+async fn update(conn: &mut Conn, id: UserId, change: UserChange, now: Timestamp) -> QueryResult<Option<UpdatedUser>> {
+    let row = users::table.find(id.get()).select(users::photo);
+    let Some(old_photo) = locking!(row).get_result(conn).await.optional()? else {
+        return Ok(None);
+    };
+    let changes = Changes {
+        phone: change.phone.map(|phone| phone.as_str().to_owned()),
+        password_hash: change.password.as_ref().map(|hash| hash.expose().to_owned()),
+        name: change.name.map(|name| name.map(|name| name.as_str().to_owned())),
+        photo: change.photo.map(|photo| photo.map(|photo| photo.as_str().to_owned())),
+        description: change.description.map(|text| text.map(|text| text.as_str().to_owned())),
+    };
+    let row: UserRow = diesel::update(users::table.find(id.get()))
+        // A column that is set to itself keeps a change of nothing a valid statement.
+        .set((users::created_at.eq(users::created_at), changes))
+        .returning(UserRow::as_returning())
+        .get_result(conn)
+        .await?;
+    let user = row.into_user()?;
+    let revoked = match change.password {
+        Some(_) => revoke_others(conn, id, change.keep_session, now).await?,
+        None => Vec::new(),
+    };
+    let old_photo = photo(old_photo)?.filter(|old| user.photo.as_ref() != Some(old));
+    Ok(Some(UpdatedUser { user, old_photo, revoked }))
+}
+
+/// Ends every session of a user but one.
+async fn revoke_others(
+    conn: &mut Conn,
+    user: UserId,
+    keep: Option<SessionId>,
+    now: Timestamp,
+) -> QueryResult<Vec<SessionId>> {
+    let live = sessions::user_id.eq(user.get()).and(sessions::revoked_at.is_null());
+    // Ids begin at 1, so that 0 keeps none.
+    let others = live.and(sessions::id.ne(keep.map_or(0, SessionId::get)));
+    let mut ids: Vec<i64> = diesel::update(sessions::table.filter(others))
+        .set(sessions::revoked_at.eq(now))
+        .returning(sessions::id)
+        .get_results(conn)
+        .await?;
+    ids.sort_unstable();
+    Ok(ids.into_iter().map(SessionId::new).collect())
+}

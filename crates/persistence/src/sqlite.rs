@@ -1,0 +1,98 @@
+//! SQLite: its connections, and what of the repository cannot be written once for both databases.
+
+mod append;
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::Arc;
+
+use diesel::{ConnectionError, QueryResult, SqliteConnection};
+use diesel_async::pooled_connection::SetupCallback;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
+
+use crate::Reason;
+use crate::appends::Appends;
+use crate::pool::{self, Options, PoolStatus};
+
+pub(crate) use repository::Repository;
+
+/// A connection, whose queries run on tokio's threads for blocking work.
+pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection>;
+
+crate::schema::schema!(TimestamptzSqlite);
+
+/// Locks nothing: who writes has the whole database.
+macro_rules! locking {
+    ($query:expr) => {
+        $query
+    };
+}
+
+#[expect(clippy::duplicate_mod, reason = "one repository source, compiled once for each database")]
+#[path = "repository/mod.rs"]
+mod repository;
+
+/// How many ids fit in one query. Each is a parameter, of which SQLite takes 32,766 by default.
+const IDS_PER_QUERY: usize = 30_000;
+
+/// Whether Diesel's table of applied migrations is there.
+const HAS_MIGRATIONS: &str = "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations')";
+
+/// Readers and the writer do not wait for each other (WAL), a commit is on the disk when it returns (FULL), and who finds the
+/// file locked by another process waits for it. The time-out comes first, since changing the journal mode needs a lock too.
+const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                      PRAGMA foreign_keys = ON;";
+
+/// A reader cannot write by mistake.
+const READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON;";
+
+/// Opens one connection that writes and a pool of those that read. Creates the file, for its owner alone, but not its folder.
+pub(crate) async fn connect(path: &Path, options: &Options) -> Result<Repository, Reason> {
+    create(path)?;
+    let file = std::path::absolute(path)?;
+    let file = file.to_str().ok_or("the path is not UTF-8")?;
+    let write = pool::build(file, 1, options, opening(WRITER))?;
+    let read = pool::build(file, options.max_connections, options, opening(READER))?;
+    drop(write.get().await?);
+    drop(read.get().await?);
+    let appends = Appends::start(Arc::new(append::Writer(write.clone())), 1, options.append_queue);
+    Ok(Repository { read, write, runtime: Handle::current(), appends })
+}
+
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// Opens connections and sets them up.
+fn opening(setup: &'static str) -> SetupCallback<Conn> {
+    Box::new(move |file| {
+        let file = file.to_owned();
+        async move {
+            let mut conn = Conn::establish(&file).await?;
+            conn.batch_execute(setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+            Ok(conn)
+        }
+        .boxed()
+    })
+}
+
+/// Runs `work` in a transaction that has the write lock from its start, and is rolled back when it fails.
+async fn transaction<R, F>(conn: &mut Conn, work: F) -> QueryResult<R>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send,
+    R: Send,
+{
+    conn.immediate_transaction(async move |conn| work(conn).await).await
+}
+
+fn pool_status(repository: &Repository) -> Vec<PoolStatus> {
+    vec![PoolStatus::of("read", &repository.read), PoolStatus::of("write", &repository.write)]
+}

@@ -1,0 +1,122 @@
+//! The database's address, which tells the kind of database too.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
+use url::Url;
+
+/// Where the database is: `postgres://…` (or `postgresql://…`), or `sqlite:<path of a file>`.
+///
+/// Neither its debug nor its display form shows the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(pub(crate) Address);
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Address {
+    Postgres(Url),
+    Sqlite(PathBuf),
+}
+
+/// Why an address cannot be a database's. It does not repeat the address, which may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DatabaseUrlError {
+    /// It begins with something else.
+    #[error("must begin with postgres://, postgresql:// or sqlite:")]
+    Scheme,
+    /// It is not a URL.
+    #[error("is not a URL: {0}")]
+    Malformed(String),
+    /// No file is named.
+    #[error("must name a file after sqlite:, such as sqlite:./data/mango.db (a database in memory is not supported)")]
+    NoFile,
+}
+
+impl DatabaseUrl {
+    /// The SQLite database in this file.
+    #[must_use]
+    pub fn sqlite(path: impl Into<PathBuf>) -> Self {
+        Self(Address::Sqlite(path.into()))
+    }
+
+    /// The file of the database, when it is SQLite.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.0 {
+            Address::Postgres(_) => None,
+            Address::Sqlite(path) => Some(path),
+        }
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = DatabaseUrlError;
+
+    fn from_str(raw: &str) -> Result<Self, DatabaseUrlError> {
+        if raw.starts_with("postgres://") || raw.starts_with("postgresql://") {
+            let url = Url::parse(raw).map_err(|error| DatabaseUrlError::Malformed(error.to_string()))?;
+            return Ok(Self(Address::Postgres(url)));
+        }
+        let rest = raw.strip_prefix("sqlite:").ok_or(DatabaseUrlError::Scheme)?;
+        match rest.strip_prefix("//").unwrap_or(rest) {
+            "" | ":memory:" => Err(DatabaseUrlError::NoFile),
+            path => Ok(Self::sqlite(path)),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Address::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            // The query is left out with the password, because it may hold one as well.
+            Address::Postgres(url) => {
+                f.write_str("postgres://")?;
+                if !url.username().is_empty() {
+                    write!(f, "{}@", url.username())?;
+                }
+                f.write_str(url.host_str().unwrap_or_default())?;
+                if let Some(port) = url.port() {
+                    write!(f, ":{port}")?;
+                }
+                f.write_str(url.path())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(raw: &str, shown: Result<&str, DatabaseUrlError>) {
+        assert_eq!(raw.parse::<DatabaseUrl>().map(|url| url.to_string()), shown.map(str::to_owned), "{raw}");
+    }
+
+    #[test]
+    fn knows_its_schemes() {
+        check("sqlite:./data/mango.db", Ok("sqlite:./data/mango.db"));
+        check("sqlite:///var/mango.db", Ok("sqlite:/var/mango.db"));
+        check("sqlite://mango.db", Ok("sqlite:mango.db"));
+        check("postgres://localhost/mango", Ok("postgres://localhost/mango"));
+        check("postgresql://u@h:5433/mango", Ok("postgres://u@h:5433/mango"));
+        check("sqlite:", Err(DatabaseUrlError::NoFile));
+        check("sqlite::memory:", Err(DatabaseUrlError::NoFile));
+        check("mysql://localhost/mango", Err(DatabaseUrlError::Scheme));
+        check("data/mango.db", Err(DatabaseUrlError::Scheme));
+        check("postgres://h:port/db", Err(DatabaseUrlError::Malformed("invalid port number".to_owned())));
+    }
+
+    #[test]
+    fn never_shows_a_password() {
+        let url: DatabaseUrl = "postgres://u:s3cret@h/db?password=s3cret".parse().unwrap();
+        assert_eq!(format!("{url} {url:?}"), "postgres://u@h/db DatabaseUrl(postgres://u@h/db)");
+    }
+}
