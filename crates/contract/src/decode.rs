@@ -12,9 +12,18 @@ pub fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
     serde_path_to_error::deserialize(value).map_err(|error| shape_error(&error))
 }
 
+/// Reads JSON text as a `T`, without a tree of values in between.
+///
+/// # Errors
+/// [`Error::Invalid`] with the path of the first field that is missing or has the wrong type.
+pub fn decode_str<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| shape_error(&error))
+}
+
 /// Names the field of the request that does not have the shape it should have.
 #[must_use]
-pub fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
+pub fn shape_error<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> Error {
     let path = error.path().to_string();
     let message = error.inner().to_string();
     // A missing field is reported at its parent; its name stands between backquotes in the message.

@@ -9,7 +9,7 @@ use crate::time::WireTime;
 /// What `authenticate` takes.
 #[derive(Deserialize, ToSchema)]
 pub struct AuthenticatePayload {
-    /// A fresh access token of the same session.
+    /// A fresh access token of the same user.
     pub token: String,
 }
 

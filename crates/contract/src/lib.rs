@@ -14,5 +14,5 @@ pub mod time;
 pub mod user;
 
 pub use ack::Ack;
-pub use decode::decode;
+pub use decode::{decode, decode_str};
 pub use problem::{Problem, ProblemKind};
