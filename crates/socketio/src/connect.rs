@@ -1,0 +1,147 @@
+//! The admission of sockets.
+//!
+//! All of it happens before the client is told that it is connected: its events find their handlers, and it is in its rooms,
+//! its user's first, so that a chat that is created meanwhile is not missed. What is published before the client is told does
+//! not reach it; it reads its chats once it is connected.
+
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use mango_contract::Problem;
+use mango_domain::error::{Unauthenticated, chain};
+use mango_domain::model::{ConnectionId, Principal};
+use mango_domain::{Error, Result};
+use serde_json::Value;
+use socketioxide::SocketIo;
+use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
+use tokio::sync::mpsc;
+
+use crate::connection::{Call, Connection, Mailbox};
+use crate::hub::Context;
+use crate::on::Verb;
+use crate::rooms;
+
+/// Why nobody is let in any more.
+const SHUTTING_DOWN: &str = "the server is shutting down";
+
+/// Opens the namespace.
+pub(crate) fn register(io: &SocketIo, namespace: &'static str, context: &Arc<Context>) {
+    let admission = Arc::clone(context);
+    let admit = move |socket: SocketRef, TryData(auth): TryData<Value>| {
+        let context = Arc::clone(&admission);
+        async move {
+            let token = token(&socket.req_parts().headers, auth.as_ref().ok());
+            admit(context, &socket, token).await
+        }
+    };
+    let greeting = Arc::clone(context);
+    let greet = move |socket: SocketRef| {
+        greet(&greeting, socket);
+        ready(())
+    };
+    io.ns(namespace, greet.with(admit));
+}
+
+/// Lets a socket in, or says why not.
+async fn admit(context: Arc<Context>, socket: &SocketRef, token: Result<String>) -> std::result::Result<(), String> {
+    if context.hub.closing().is_cancelled() {
+        return Err(SHUTTING_DOWN.to_owned());
+    }
+    let outcome = async {
+        let principal = context.use_cases.authenticate.run(&token?).await?;
+        settle(&context, socket, principal).await
+    };
+    outcome.await.map_err(|error: Error| {
+        if let Error::Failed(failure) = &error {
+            tracing::error!(error = chain(failure), "a socket could not be let in");
+        }
+        metrics::counter!("mango_sockets_refused_total").increment(1);
+        Problem::from(&error).detail
+    })
+}
+
+async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal) -> Result<()> {
+    let hub = &context.hub;
+    let connection = Arc::new(Connection::new(Arc::clone(context), socket.id, connection_id(socket), principal));
+    let (sender, calls) = mpsc::channel(hub.options().max_incoming);
+    listen(socket, &Arc::new(Mailbox::new(sender, Arc::clone(&connection))));
+
+    socket.join([rooms::user(principal.user), rooms::session(principal.session)]);
+    match context.use_cases.come_online.run(&principal, connection.id()).await {
+        Ok(chats) => socket.join(chats.into_iter().map(rooms::chat).collect::<Vec<_>>()),
+        Err(error) => {
+            // The rooms are left when this is returned.
+            connection.go_offline().await;
+            return Err(error);
+        }
+    }
+    hub.tasks().spawn(connection.serve(calls));
+    Ok(())
+}
+
+/// Sends everything that comes from the socket to its mailbox.
+fn listen(socket: &SocketRef, mailbox: &Arc<Mailbox>) {
+    socket.extensions.insert(Arc::clone(mailbox));
+    // Handlers are started in the order of the events and run at the same time: what must keep the order is done before the
+    // future is made.
+    for verb in Verb::ALL {
+        let mailbox = Arc::clone(mailbox);
+        socket.on(verb.name(), move |call: Call| {
+            mailbox.post(verb, call);
+            ready(())
+        });
+    }
+    let unknown = Arc::clone(mailbox);
+    socket.on_fallback(move |call: Call| {
+        unknown.post(Verb::Unknown, call);
+        ready(())
+    });
+    let ended = Arc::clone(mailbox);
+    socket.on_disconnect(move || {
+        ended.close();
+        ready(())
+    });
+}
+
+/// Looks again, now that the socket can be found, whether something happened while it could not be.
+fn greet(context: &Context, socket: SocketRef) {
+    let overtaken = socket.extensions.get::<Arc<Mailbox>>().is_some_and(|mailbox| {
+        let connection = mailbox.connection();
+        connection.is_barred() || context.hub.has_ended(connection.principal().session)
+    });
+    if overtaken || context.hub.closing().is_cancelled() {
+        context.hub.hang_up(socket);
+    }
+}
+
+/// A name for the connection that begins with the id of the socket. A client may leave and come back over the same transport,
+/// and then has the same socket id; so there is a number as well.
+fn connection_id(socket: &SocketRef) -> ConnectionId {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    ConnectionId(format!("{}.{}", socket.id, NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// The token: of the auth payload, else of the header `auth`, else of `Authorization: Bearer`. Never of the query string, which
+/// ends up in logs.
+fn token(headers: &HeaderMap, auth: Option<&Value>) -> Result<String> {
+    let malformed = || Error::Unauthenticated(Unauthenticated::Malformed);
+    match auth.ok_or_else(malformed)?.get("token") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(token)) if token.is_empty() => {}
+        Some(Value::String(token)) => return Ok(token.clone()),
+        Some(_) => return Err(malformed()),
+    }
+    let header = |name| headers.get(name).map(|value| value.to_str().map_err(|_| malformed())).transpose();
+    if let Some(token) = header("auth")?.filter(|token| !token.is_empty()) {
+        return Ok(token.to_owned());
+    }
+    let authorization = header(AUTHORIZATION.as_str())?.and_then(|value| value.split_once(' '));
+    match authorization {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim().to_owned()),
+        _ => Err(Error::Unauthenticated(Unauthenticated::Missing)),
+    }
+}

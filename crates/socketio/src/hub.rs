@@ -1,0 +1,169 @@
+//! The sockets of this process: how they are set up, found, hung up on and shut down.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use engineioxide::service::NotFoundService;
+use mango_domain::model::SessionId;
+use mango_domain::ports::Clock;
+use mango_domain::usecases::UseCases;
+use socketioxide::extract::SocketRef;
+use socketioxide::operators::BroadcastOperators;
+use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
+use socketioxide::{ParserConfig, SocketError, SocketIo, TransportType};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::connect;
+use crate::connection::Mailbox;
+use crate::options::Options;
+use crate::publisher::Publisher;
+
+/// Where the service is to be mounted; a slash at the end does not matter.
+pub const PATH: &str = "/ws/socket.io";
+
+/// The namespace. There is only the default one.
+const NAMESPACE: &str = "/";
+
+/// How long events that were sent before a shutdown may take.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How long clients may take to be told of a shutdown.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// How long to remember that a session has ended: longer than a socket takes to get connected.
+const ENDED_MEMORY: Duration = Duration::from_secs(300);
+
+/// How long to wait before telling a socket again that it is disconnected, when there was no place in its buffer.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The hyper and tower service that speaks Engine.IO: long-polling, WebSocket, and the upgrade from one to the other.
+pub type Service = SocketIoService<NotFoundService>;
+
+/// The sockets of this process.
+#[derive(Clone)]
+pub struct Hub {
+    io: SocketIo,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: Options,
+    /// Sessions that ended lately. A socket that was being connected when its session ended was in no room yet; it is found
+    /// out by looking here afterwards.
+    ended: Mutex<HashMap<SessionId, Instant>>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+/// Sets up sockets that nobody can connect to before [`Hub::attach`].
+#[must_use]
+pub fn build(options: &Options) -> (Hub, Service) {
+    let (service, io) = SocketIo::builder()
+        .req_path(PATH)
+        .transports([TransportType::Polling, TransportType::Websocket])
+        .ping_interval(options.ping_interval)
+        .ping_timeout(options.ping_timeout)
+        .connect_timeout(options.connect_timeout)
+        .max_buffer_size(options.max_outgoing)
+        .max_payload(u64::try_from(options.max_message).unwrap_or(u64::MAX))
+        .ws_max_message_size(options.max_message)
+        .ws_max_frame_size(options.max_message)
+        .with_parser(ParserConfig::common().max_incoming_binary_buf_size(options.max_message))
+        .build_svc();
+    let shared = Shared {
+        options: options.clone(),
+        ended: Mutex::default(),
+        tasks: TaskTracker::new(),
+        closing: CancellationToken::new(),
+    };
+    (Hub { io, shared: Arc::new(shared) }, service)
+}
+
+impl Hub {
+    /// The events port over these sockets.
+    #[must_use]
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(self.clone())
+    }
+
+    /// Lets clients connect and runs their events. The clock is the one that tokens are checked against.
+    pub fn attach(&self, use_cases: Arc<UseCases>, clock: Arc<dyn Clock>) {
+        connect::register(&self.io, NAMESPACE, &Arc::new(Context { hub: self.clone(), use_cases, clock }));
+    }
+
+    /// Lets nobody in any more, finishes the events that were sent, takes note that all users are gone, and closes all connections.
+    /// Takes some seconds at most. Clients see `transport close` and connect again by themselves.
+    pub async fn shutdown(&self) {
+        self.shared.closing.cancel();
+        self.shared.tasks.close();
+        if timeout(GRACE, self.shared.tasks.wait()).await.is_err() {
+            tracing::warn!(sockets = self.shared.tasks.len(), "not all events of sockets were finished in time");
+        }
+        if timeout(FAREWELL, self.io.close()).await.is_err() {
+            tracing::warn!("not all sockets took note of the shutdown in time");
+        }
+    }
+
+    /// The sockets, for choosing among them; `None` before the first can connect and after the shutdown.
+    pub(crate) fn sockets(&self) -> Option<BroadcastOperators> {
+        self.io.of(NAMESPACE)
+    }
+
+    /// A socket by its id; `None` when it is gone or not connected yet.
+    pub(crate) fn socket(&self, sid: Sid) -> Option<SocketRef> {
+        self.sockets()?.get_socket(sid)
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.shared.tasks
+    }
+
+    pub(crate) fn closing(&self) -> &CancellationToken {
+        &self.shared.closing
+    }
+
+    /// Disconnects a socket. From now on it gets nothing more and what it sent is not handled any more, also while there is no place
+    /// in its buffer to tell it so.
+    pub(crate) fn hang_up(&self, socket: SocketRef) {
+        if let Some(mailbox) = socket.extensions.get::<Arc<Mailbox>>() {
+            mailbox.bar();
+        }
+        socket.leave_all();
+        if let Err(SocketError::InternalChannelFull) = socket.clone().disconnect() {
+            // The wait ends at the latest when the missing heartbeat closes the connection.
+            tokio::spawn(async move {
+                while let Err(SocketError::InternalChannelFull) = socket.clone().disconnect() {
+                    sleep(RETRY).await;
+                }
+            });
+        }
+    }
+
+    /// Takes note that a session has ended.
+    pub(crate) fn note_end(&self, session: SessionId) {
+        let now = Instant::now();
+        let mut ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.retain(|_, since| now.duration_since(*since) < ENDED_MEMORY);
+        ended.insert(session, now);
+    }
+
+    /// Whether a session has ended lately.
+    pub(crate) fn has_ended(&self, session: SessionId) -> bool {
+        self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&session)
+    }
+}
+
+/// What sockets need to do their work.
+pub(crate) struct Context {
+    pub(crate) hub: Hub,
+    pub(crate) use_cases: Arc<UseCases>,
+    pub(crate) clock: Arc<dyn Clock>,
+}

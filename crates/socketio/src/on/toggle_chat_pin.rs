@@ -1,0 +1,13 @@
+//! `toggle_chat_pin`.
+
+use mango_contract::ack::PinAck;
+use mango_contract::chat::TogglePinPayload;
+use mango_domain::Result;
+
+use crate::connection::Connection;
+
+pub(super) async fn run(connection: &Connection, payload: TogglePinPayload) -> Result<PinAck> {
+    let chat = payload.into_domain();
+    let pinned = connection.context().use_cases.toggle_pin.run(&connection.principal(), chat).await?;
+    Ok(PinAck::new(chat, pinned))
+}

@@ -1,0 +1,41 @@
+//! The limits of sockets.
+
+use std::time::Duration;
+
+/// The limits of sockets.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How often the server asks a client whether it is there.
+    pub ping_interval: Duration,
+    /// How long the client may take to answer.
+    pub ping_timeout: Duration,
+    /// How long a client may take from opening a connection to being let in.
+    pub connect_timeout: Duration,
+    /// Most bytes of one packet, and of the body of one polling request.
+    pub max_message: usize,
+    /// How many packets may wait for a socket that reads slowly. One more, and it is hung up on.
+    pub max_outgoing: usize,
+    /// How many events of one socket may wait to be handled. One more, and it is hung up on.
+    pub max_incoming: usize,
+    /// How many bytes these events may have together.
+    pub max_incoming_bytes: usize,
+}
+
+impl Options {
+    /// The defaults for messages with at most this many bytes of content.
+    #[must_use]
+    pub const fn new(max_content: usize) -> Self {
+        // JSON can write one byte as six (`\u0001`). The rest is room for everything around the content, and for the ids of a
+        // group of 10,000 members.
+        let max_message = max_content.saturating_mul(6).saturating_add(256 * 1024);
+        Self {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(20),
+            max_message,
+            max_outgoing: 4096,
+            max_incoming: 1024,
+            max_incoming_bytes: max_message.saturating_mul(8),
+        }
+    }
+}
