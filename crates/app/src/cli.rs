@@ -1,0 +1,90 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::config::catalogue;
+
+/// What `mango` was asked to do.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(name = "mango", version, about = "Mango, a chat server", long_about = None)]
+#[command(after_help = catalogue::help(), disable_help_subcommand = true)]
+pub struct Cli {
+    /// The command, if one was given.
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Serve the HTTP API and the sockets until SIGTERM or Ctrl-C (the default)
+    ///
+    /// Migrations are applied first. Requests in flight are finished before the server stops.
+    Serve,
+    /// Apply the migrations of the database and exit
+    Migrate,
+    /// Check the configuration, the database, the migrations, the data folder and the clock
+    ///
+    /// Says what to do about each that is not in order, and exits with 1 if there is any.
+    Doctor,
+    /// Ask the server that runs on this machine whether it is ready
+    ///
+    /// Calls /readyz at MANGO_BIND and exits with 0 if the server is ready, with 1 otherwise. Made for the health checks of
+    /// containers.
+    Healthcheck,
+}
+
+impl Cli {
+    /// The command to run.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        self.command.unwrap_or(Command::Serve)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        <Cli as CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn commands() {
+        let table = [
+            (vec![], Command::Serve),
+            (vec!["serve"], Command::Serve),
+            (vec!["migrate"], Command::Migrate),
+            (vec!["doctor"], Command::Doctor),
+            (vec!["healthcheck"], Command::Healthcheck),
+        ];
+        for (arguments, expected) in table {
+            let cli = Cli::try_parse_from([vec!["mango"], arguments].concat()).unwrap();
+            assert_eq!(cli.command(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_command_is_refused() {
+        for arguments in [["mango", "server"], ["mango", "--port"]] {
+            assert!(Cli::try_parse_from(arguments).unwrap_err().exit_code() != 0);
+        }
+    }
+
+    #[test]
+    fn help_lists_the_commands_and_the_settings() {
+        let help = Cli::try_parse_from(["mango", "--help"]).unwrap_err();
+        assert_eq!(help.kind(), ErrorKind::DisplayHelp);
+        let help = help.to_string();
+        for word in ["serve", "migrate", "doctor", "healthcheck", "DATABASE_URL", "MANGO_BIND", "127.0.0.1:5000"] {
+            assert!(help.contains(word), "{word} is not in\n{help}");
+        }
+        let version = Cli::try_parse_from(["mango", "--version"]).unwrap_err();
+        assert_eq!(version.to_string(), format!("mango {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}

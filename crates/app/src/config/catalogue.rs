@@ -1,0 +1,255 @@
+//! The list of what can be set: names, defaults, and what is allowed.
+
+use std::fmt::Write;
+
+/// One setting.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The name of the environment variable.
+    pub name: &'static str,
+    /// The value that an unset or empty variable stands for, in the same notation; empty when it depends on the machine or on
+    /// other settings.
+    pub default: &'static str,
+    /// What it is, in one line.
+    pub help: &'static str,
+    /// The values that are allowed, worded to follow "allowed is".
+    pub allowed: &'static str,
+    /// Whether the value must not be shown.
+    pub secret: bool,
+}
+
+/// Every setting, in the order of `.env.example`.
+pub const SETTINGS: [&Setting; 17] = [
+    &BIND,
+    &DATA_DIR,
+    &DATABASE_URL,
+    &DATABASE_POOL,
+    &WORKERS,
+    &SHUTDOWN_TIMEOUT,
+    &JWT_SECRET,
+    &ACCESS_TTL,
+    &REFRESH_TTL,
+    &COOKIE_SECURE,
+    &CORS_ORIGINS,
+    &MAX_BODY,
+    &MAX_CONTENT,
+    &MAX_PHOTO,
+    &LOG,
+    &LOG_FORMAT,
+    &LOG_FILES,
+];
+
+const A_DURATION: &str = "a duration from 1s to 3650d, such as 15m, 12h or 30d";
+const A_SIZE: &str = "a size from 1 byte to 1GiB, such as 65536, 64KiB or 16MiB";
+
+/// `MANGO_BIND`
+pub const BIND: Setting = Setting {
+    name: "MANGO_BIND",
+    default: "127.0.0.1:5000",
+    help: "the address and port to listen on",
+    allowed: "an IP address and a port, such as 0.0.0.0:5000 or [::1]:5000",
+    secret: false,
+};
+
+/// `MANGO_DATA_DIR`
+pub const DATA_DIR: Setting = Setting {
+    name: "MANGO_DATA_DIR",
+    default: "./data",
+    help: "the folder of the database file, photos, signing key and logs",
+    allowed: "the path of a folder",
+    secret: false,
+};
+
+/// `DATABASE_URL`
+pub const DATABASE_URL: Setting = Setting {
+    name: "DATABASE_URL",
+    default: "",
+    help: "the database; without it, SQLite in the file mango.db of the data folder",
+    allowed: "postgres://user:password@host:5432/database or sqlite:path/of/a/file",
+    // It may hold a password.
+    secret: true,
+};
+
+/// `MANGO_DATABASE_POOL`
+pub const DATABASE_POOL: Setting = Setting {
+    name: "MANGO_DATABASE_POOL",
+    default: "10",
+    help: "most connections to the database",
+    allowed: "a whole number from 1 to 1024",
+    secret: false,
+};
+
+/// `MANGO_WORKERS`
+pub const WORKERS: Setting = Setting {
+    name: "MANGO_WORKERS",
+    default: "",
+    help: "how many threads serve requests; without it, one for each core",
+    allowed: "a whole number from 1 to 1024",
+    secret: false,
+};
+
+/// `MANGO_SHUTDOWN_TIMEOUT`
+pub const SHUTDOWN_TIMEOUT: Setting = Setting {
+    name: "MANGO_SHUTDOWN_TIMEOUT",
+    default: "10s",
+    help: "how long a shutdown waits for requests in flight",
+    allowed: "a duration from 0s to 1h, such as 10s or 500ms",
+    secret: false,
+};
+
+/// `MANGO_JWT_SECRET`
+pub const JWT_SECRET: Setting = Setting {
+    name: "MANGO_JWT_SECRET",
+    default: "",
+    help: "the key that signs access tokens; without it, a random one kept in jwt.key of the data folder",
+    allowed: "a secret of at least 32 bytes",
+    secret: true,
+};
+
+/// `MANGO_ACCESS_TTL`
+pub const ACCESS_TTL: Setting = Setting {
+    name: "MANGO_ACCESS_TTL",
+    default: "15m",
+    help: "how long an access token is good",
+    allowed: A_DURATION,
+    secret: false,
+};
+
+/// `MANGO_REFRESH_TTL`
+pub const REFRESH_TTL: Setting = Setting {
+    name: "MANGO_REFRESH_TTL",
+    default: "30d",
+    help: "how long a refresh token is good",
+    allowed: A_DURATION,
+    secret: false,
+};
+
+/// `MANGO_COOKIE_SECURE`
+pub const COOKIE_SECURE: Setting = Setting {
+    name: "MANGO_COOKIE_SECURE",
+    default: "auto",
+    help: "whether the refresh cookie is sent over https only; auto asks X-Forwarded-Proto",
+    allowed: "auto, true or false",
+    secret: false,
+};
+
+/// `MANGO_CORS_ORIGINS`
+pub const CORS_ORIGINS: Setting = Setting {
+    name: "MANGO_CORS_ORIGINS",
+    default: "*",
+    help: "the origins of web pages that may call the server",
+    allowed: "* or origins separated by commas, such as https://chat.example.org,http://localhost:3000",
+    secret: false,
+};
+
+/// `MANGO_MAX_BODY`
+pub const MAX_BODY: Setting = Setting {
+    name: "MANGO_MAX_BODY",
+    default: "16MiB",
+    help: "most bytes of a request's body",
+    allowed: A_SIZE,
+    secret: false,
+};
+
+/// `MANGO_MAX_CONTENT`
+pub const MAX_CONTENT: Setting = Setting {
+    name: "MANGO_MAX_CONTENT",
+    default: "64KiB",
+    help: "most bytes of a message's content",
+    allowed: A_SIZE,
+    secret: false,
+};
+
+/// `MANGO_MAX_PHOTO`
+pub const MAX_PHOTO: Setting = Setting {
+    name: "MANGO_MAX_PHOTO",
+    default: "10MiB",
+    help: "most bytes of a photo",
+    allowed: A_SIZE,
+    secret: false,
+};
+
+/// `MANGO_LOG`
+pub const LOG: Setting = Setting {
+    name: "MANGO_LOG",
+    default: "info",
+    help: "which log lines are written: error, warn, info, debug, trace, also for each module",
+    allowed: "levels, also for each module, such as info or warn,mango_http=debug",
+    secret: false,
+};
+
+/// `MANGO_LOG_FORMAT`
+pub const LOG_FORMAT: Setting = Setting {
+    name: "MANGO_LOG_FORMAT",
+    default: "auto",
+    help: "how a log line looks; auto is text",
+    allowed: "auto, text or json",
+    secret: false,
+};
+
+/// `MANGO_LOG_FILES`
+pub const LOG_FILES: Setting = Setting {
+    name: "MANGO_LOG_FILES",
+    default: "false",
+    help: "whether the log also goes to daily files in logs of the data folder, kept for 14 days",
+    allowed: "true or false",
+    secret: false,
+};
+
+/// The setting whose name is nearest to one that does not exist, if it is near enough to have been meant: no more than a third of
+/// its letters differ. The common prefix says nothing, and one that was written before DATABASE_URL is forgiven.
+#[must_use]
+pub fn nearest(name: &str) -> Option<&'static Setting> {
+    let stem = |name: &str| name.strip_prefix("MANGO_").unwrap_or(name).to_owned();
+    let written = stem(name);
+    SETTINGS
+        .into_iter()
+        .map(|setting| (strsim::damerau_levenshtein(&stem(setting.name), &written), setting))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| distance.saturating_mul(3) <= written.len())
+        .map(|(_, setting)| setting)
+}
+
+/// The settings as `mango --help` lists them.
+#[must_use]
+pub fn help() -> String {
+    let mut help = "Settings, from the environment or from .env in the current folder:\n".to_owned();
+    for setting in SETTINGS {
+        let default =
+            if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
+        // Writing to a string cannot fail.
+        let _ = writeln!(help, "  {:<23} {}{default}", setting.name, setting.help);
+    }
+    help.push_str("\nAn empty value stands for the default. .env.example describes each of them.");
+    help
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_finds_its_setting() {
+        let table = [
+            ("MANGO_WORKER", Some("MANGO_WORKERS")),
+            ("MANGO_BNID", Some("MANGO_BIND")),
+            ("MANGO_LOGFORMAT", Some("MANGO_LOG_FORMAT")),
+            ("MANGO_JWT_SECRETS", Some("MANGO_JWT_SECRET")),
+            ("MANGO_DATABASE_URL", Some("DATABASE_URL")),
+            ("MANGO_PORT", None),
+            ("MANGO_SERVICE_PORT_HTTP_ALT", None),
+        ];
+        for (written, meant) in table {
+            assert_eq!(nearest(written).map(|setting| setting.name), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_setting_and_its_default() {
+        let help = help();
+        for setting in SETTINGS {
+            let line = help.lines().find(|line| line.split_whitespace().next() == Some(setting.name)).unwrap();
+            assert!(line.contains(setting.help) && line.contains(setting.default), "{line}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The parts of the server that the binary `mango` is wired from.
+
+pub mod cli;
+pub mod config;
+pub mod keys;
+pub mod system;
+pub mod server;
+pub mod telemetry;
