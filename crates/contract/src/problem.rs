@@ -95,10 +95,14 @@ kinds! {
     RequestTimeout = 408, "request-timeout", "The request took too long to arrive";
     /// The phone belongs to somebody else.
     PhoneTaken = 409, "phone-taken", "The phone is already registered";
+    /// What was asked for only if it is unchanged has changed.
+    PreconditionFailed = 412, "precondition-failed", "A precondition is not met";
     /// The body is larger than is allowed.
     TooLarge = 413, "too-large", "The body is too large";
     /// The body is of a type that is not taken here.
     UnsupportedMediaType = 415, "unsupported-media-type", "The media type is not supported";
+    /// The part of the file that is asked for is not in it.
+    RangeNotSatisfiable = 416, "range-not-satisfiable", "The range is not in the file";
     /// The request can be read and fields hold what they must not hold.
     Validation = 422, "validation", "Some fields are not valid";
     /// The server is at fault.
