@@ -1,1 +1,28 @@
-//! Being built.
+//! The HTTP API on actix-web: reads requests, calls use cases, writes replies. What is said on the wire is `mango-contract`'s;
+//! who may do what is decided in `mango-domain`.
+//!
+//! [`app`] makes the whole application, middleware included, and takes further routes that go under the same middleware:
+//!
+//! ```no_run
+//! # fn sockets(_: &mut actix_web::web::ServiceConfig) {}
+//! # fn serve(state: mango_http::HttpState) -> std::io::Result<actix_web::dev::Server> {
+//! let server = actix_web::HttpServer::new(move || mango_http::app(state.clone(), sockets));
+//! # Ok(server.bind(("127.0.0.1", 5000))?.run())
+//! # }
+//! ```
+
+mod app;
+mod changes;
+mod error;
+mod extract;
+mod middleware;
+mod openapi;
+mod problem;
+mod resource;
+mod routes;
+mod state;
+
+pub use app::app;
+pub use changes::Changes;
+pub use openapi::openapi;
+pub use state::{CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies, Settings};

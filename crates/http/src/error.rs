@@ -1,0 +1,82 @@
+//! What a handler fails with, and what the log says of it.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use mango_contract::{Problem, ProblemKind};
+use mango_domain::{Error, FieldError};
+
+use crate::problem;
+
+/// What a handler fails with. It becomes a problem; failures of the server are logged with the request.
+#[derive(Debug)]
+pub(crate) enum HttpError {
+    /// A use case refused or failed.
+    Domain(Error),
+    /// The request is not fit for any use case.
+    Refused(Problem),
+    /// Code panicked; the text is for the log.
+    Crashed(String),
+}
+
+impl HttpError {
+    /// A refusal of this kind.
+    pub fn refused(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self::Refused(Problem::new(kind, detail))
+    }
+
+    /// What the client is told.
+    pub fn problem(&self) -> Problem {
+        match self {
+            Self::Domain(error) => Problem::from(error),
+            Self::Refused(problem) => problem.clone(),
+            Self::Crashed(_) => Problem::new(ProblemKind::Internal, "the server could not do this"),
+        }
+    }
+
+    /// Tells the log of what is the server's fault. It is called once, where the request is logged.
+    pub fn log(&self) {
+        match self {
+            Self::Domain(Error::Failed(failure)) => {
+                tracing::error!(error = %mango_domain::error::chain(failure), "a request failed");
+            }
+            Self::Crashed(panic) => tracing::error!(%panic, "a handler panicked"),
+            Self::Domain(_) | Self::Refused(_) => {}
+        }
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem().detail)
+    }
+}
+
+impl ResponseError for HttpError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        problem::respond(&self.problem())
+    }
+}
+
+impl From<Error> for HttpError {
+    fn from(error: Error) -> Self {
+        Self::Domain(error)
+    }
+}
+
+impl From<FieldError> for HttpError {
+    fn from(error: FieldError) -> Self {
+        Self::Domain(error.into())
+    }
+}
+
+impl From<Problem> for HttpError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}

@@ -1,0 +1,110 @@
+//! One line in the log and one count in the metrics for each request.
+
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderValue;
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _};
+use mango_domain::model::UserId;
+use tracing::Instrument as _;
+
+use super::request_id::{self, X_REQUEST_ID};
+use crate::error::HttpError;
+
+/// Left with a request by whoever finds out who sent it.
+pub(crate) struct SentBy(pub UserId);
+
+/// The route of what has none. A path would be no template: anybody can make up a million of them.
+const UNMATCHED: &str = "unmatched";
+
+/// Gives the request its id, logs it and counts it.
+pub(crate) async fn access(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = request_id::of(request.headers());
+    let span = tracing::info_span!("request", request_id = %id);
+    let entry = Entry::begin(request.method());
+    async move {
+        let mut response = match next.call(request).await {
+            Ok(response) => response.map_into_boxed_body(),
+            Err(error) => {
+                entry.end(error.as_response_error().status_code(), UNMATCHED, None);
+                log_failure(&error);
+                return Err(error);
+            }
+        };
+        let route = response.request().match_pattern();
+        let user = response.request().extensions().get::<SentBy>().map(|sender| sender.0);
+        entry.end(response.status(), route.as_deref().unwrap_or(UNMATCHED), user);
+        if let Some(error) = response.response().error() {
+            log_failure(error);
+        }
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        Ok(response)
+    }
+    .instrument(span)
+    .await
+}
+
+fn log_failure(error: &Error) {
+    if let Some(error) = error.as_error::<HttpError>() {
+        error.log();
+    }
+}
+
+/// A request that is being answered.
+struct Entry {
+    method: &'static str,
+    begun: Instant,
+    written: bool,
+}
+
+impl Entry {
+    fn begin(method: &Method) -> Self {
+        Self { method: known(method), begun: Instant::now(), written: false }
+    }
+
+    fn end(mut self, status: StatusCode, route: &str, user: Option<UserId>) {
+        self.write(status.as_u16(), route, user);
+    }
+
+    fn write(&mut self, status: u16, route: &str, user: Option<UserId>) {
+        self.written = true;
+        let elapsed = self.begun.elapsed();
+        let (method, user) = (self.method, user.map(UserId::get));
+        let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
+        metrics::counter!("mango_http_requests_total", &labels).increment(1);
+        metrics::histogram!("mango_http_request_duration_seconds", "route" => route.to_owned()).record(elapsed);
+        let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
+        tracing::info!(method, route, status, elapsed_ms, user, "request");
+    }
+}
+
+/// A client that goes away takes the handler with it, and no answer ever comes by. 499 is what nginx writes then.
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.written {
+            self.write(499, UNMATCHED, None);
+        }
+    }
+}
+
+/// The method as a label; anybody can make up methods.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}

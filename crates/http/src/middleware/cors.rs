@@ -1,0 +1,28 @@
+//! Which web pages may call.
+
+use actix_cors::Cors;
+use actix_web::http::header::{self, HeaderName};
+
+use super::request_id::X_REQUEST_ID;
+use crate::CorsPolicy;
+
+/// How long a browser may remember the answer to a preflight request, in seconds. Browsers cap it at two hours or less.
+const MAX_AGE: usize = 7200;
+
+/// Headers that a page may read beyond those that are always readable.
+const EXPOSED: [HeaderName; 5] = [header::LINK, header::LOCATION, header::ETAG, header::RETRY_AFTER, X_REQUEST_ID];
+
+/// The middleware for a policy.
+pub(crate) fn cors(policy: &CorsPolicy) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "HEAD", "POST", "PATCH"])
+        .allow_any_header()
+        .expose_headers(EXPOSED)
+        .max_age(MAX_AGE);
+    match policy {
+        CorsPolicy::AnyOrigin => cors.allow_any_origin().send_wildcard(),
+        CorsPolicy::Origins(origins) => {
+            origins.iter().fold(cors.supports_credentials(), |cors, origin| cors.allowed_origin(origin))
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Request ids: a client or proxy gives one, or it is made here.
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+
+/// The header that carries a request id in both directions.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Most characters of a request id that is taken from outside.
+const MAX: usize = 64;
+
+/// The id that came along when it is fit for a log: at most 64 visible ASCII characters. Otherwise a random one.
+pub(super) fn of(headers: &HeaderMap) -> String {
+    let given = headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes).filter(|id| is_sane(id));
+    given.and_then(|id| std::str::from_utf8(id).ok()).map_or_else(random, str::to_owned)
+}
+
+fn is_sane(id: &[u8]) -> bool {
+    (1..=MAX).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+}
+
+/// An id only tells requests apart, so a system without randomness gets ids that tell nothing rather than errors.
+fn random() -> String {
+    let mut id = [0; 16];
+    let _ = getrandom::fill(&mut id);
+    format!("{:032x}", u128::from_be_bytes(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(given: &[u8], taken: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_REQUEST_ID, HeaderValue::from_bytes(given).unwrap());
+        let id = of(&headers);
+        assert_eq!(id.as_bytes() == given, taken, "{given:?}");
+        assert!(is_sane(id.as_bytes()));
+    }
+
+    #[test]
+    fn only_sane_ids_are_taken() {
+        check(b"7", true);
+        check(b"01J-abc_DEF.9/x", true);
+        check(&[b'a'; 64], true);
+        check(&[b'a'; 65], false);
+        check(b"", false);
+        check(b"two words", false);
+        check(b"tab\there", false);
+        check("naïve".as_bytes(), false);
+    }
+
+    #[test]
+    fn made_ids_differ() {
+        assert_ne!(of(&HeaderMap::new()), of(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,140 @@
+//! The OpenAPI document, made of what stands at the handlers.
+
+use mango_contract::{Problem, ProblemKind};
+use serde_json::json;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, example::ExampleBuilder};
+use utoipa::{Modify, OpenApi};
+
+use crate::problem;
+use crate::routes::{auth, chat, media, message, ops, user};
+
+/// The document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Mango",
+        description = "A chat server. Chats, messages, likes and pins are made over Socket.IO at `/ws/socket.io/`; everything \
+            is read here.\n\nPress *Authorize* and log in with phone and password. Every error is a problem (RFC 9457): compare its \
+            `type`. A slash at the end of a path does not matter."
+    ),
+    paths(
+        auth::log_in,
+        auth::refresh,
+        auth::log_out,
+        user::create_user,
+        user::get_me,
+        user::get_user,
+        user::update_user,
+        user::photo_to_base64,
+        chat::list_chats,
+        chat::list_pinned_chats,
+        chat::get_chat,
+        message::list_messages,
+        media::get_photo,
+        ops::health,
+        ops::ready,
+        ops::metrics,
+    ),
+    components(schemas(Problem)),
+    modifiers(&Security, &CommonProblems, &Aliases),
+    tags(
+        (name = "sessions", description = "Login, refresh, logout"),
+        (name = "users", description = "Sign-up and profiles"),
+        (name = "chats", description = "The chats that one is in"),
+        (name = "messages", description = "The history of chats"),
+        (name = "photos", description = "The files of photos"),
+        (name = "operations", description = "For whoever runs the server"),
+    )
+)]
+struct Document;
+
+/// The two ways to show who is calling: the login form of Swagger UI, and a token from elsewhere.
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let password = Password::new("/auth/login", Scopes::new());
+        components.add_security_scheme("login", SecurityScheme::OAuth2(OAuth2::new([Flow::Password(password)])));
+        components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+/// What goes wrong everywhere alike, and the body of every error.
+struct CommonProblems;
+
+impl Modify for CommonProblems {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for operation in document.paths.paths.values_mut().flat_map(operations) {
+            let tagged = |tag: &str| operation.tags.iter().flatten().any(|found| found == tag);
+            let mut common = vec![(500, "Something went wrong on the server")];
+            if !tagged("operations") && !tagged("photos") {
+                common.push((503, "The server is too busy, or its database is away"));
+            }
+            if operation.security.is_some() {
+                common.push((401, "There is no access token, or it is not good any more"));
+            }
+            if operation.request_body.is_some() {
+                common.extend([
+                    (400, "The body cannot be read"),
+                    (408, "The body took too long to arrive"),
+                    (413, "The body is too large"),
+                    (415, "The body is of another type"),
+                    (422, "Some fields are missing or not valid"),
+                ]);
+            }
+            let responses = &mut operation.responses.responses;
+            for (status, description) in common {
+                let new = || RefOr::T(ResponseBuilder::new().description(description).build());
+                responses.entry(status.to_string()).or_insert_with(new);
+            }
+            for (status, response) in responses {
+                if let (Ok(status @ 400..), RefOr::T(response)) = (status.parse(), response) {
+                    describe_problem(status, response);
+                }
+            }
+        }
+    }
+}
+
+/// Gives a response the body of a problem, with an example of each kind that has this status.
+fn describe_problem(status: u16, response: &mut Response) {
+    let kinds = ProblemKind::ALL.iter().filter(|kind| kind.status() == status);
+    let examples = kinds.map(|kind| {
+        let value = json!(Problem::new(*kind, kind.title()));
+        let name = kind.uri().rsplit(':').next().unwrap_or_default();
+        (name.to_owned(), RefOr::T(ExampleBuilder::new().value(Some(value)).build()))
+    });
+    let content =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).examples_from_iter(examples).build();
+    response.content.insert(problem::MEDIA_TYPE.to_owned(), RefOr::T(content));
+}
+
+/// Operations that have a second path, which is that of the original API.
+struct Aliases;
+
+impl Modify for Aliases {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (alias, path, id) in
+            [("/user/login", "/auth/login", "log_in_user"), ("/user/refresh", "/auth/refresh", "refresh_user")]
+        {
+            let Some(mut item) = document.paths.paths.get(path).cloned() else { continue };
+            for operation in operations(&mut item) {
+                operation.operation_id = Some(id.to_owned());
+                operation.description = Some(format!("The same as `{path}`, at the path of the original API."));
+            }
+            document.paths.paths.insert(alias.to_owned(), item);
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.patch].into_iter().flatten()
+}

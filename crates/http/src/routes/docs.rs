@@ -1,0 +1,68 @@
+//! The documentation: the OpenAPI document, and Swagger UI to read it and try it out.
+
+use std::sync::{Arc, LazyLock};
+
+use actix_web::http::{Method, header};
+use actix_web::{HttpResponse, web};
+use bytes::Bytes;
+use mango_domain::{Error, Failure};
+use utoipa_swagger_ui::Config;
+
+use crate::error::HttpError;
+use crate::resource::resource;
+
+/// The page. Swagger UI's own has links relative to a path with a slash at the end, which no path has here.
+const PAGE: &str = include_str!("docs.html");
+
+/// Scripts and pictures only from here: nothing on the page is inline. Swagger UI sets styles from scripts and has pictures in
+/// `data:` URLs.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The files change with the program only.
+const A_DAY: &str = "public, max-age=86400";
+
+static DOCUMENT: LazyLock<Result<Bytes, String>> =
+    LazyLock::new(|| crate::openapi().to_json().map(Bytes::from).map_err(|error| error.to_string()));
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(resource("/openapi.json", [(Method::GET, web::route().to(document))]))
+        .service(resource("/docs", [(Method::GET, web::route().to(page))]))
+        .service(resource("/docs/{file}", [(Method::GET, web::route().to(file))]));
+}
+
+async fn document() -> Result<HttpResponse, HttpError> {
+    let document = DOCUMENT
+        .as_ref()
+        .map_err(|error| Error::Failed(Failure::broken("write the OpenAPI document", error.as_str())))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .body(document.clone()))
+}
+
+async fn page() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        .body(PAGE)
+}
+
+async fn file(name: web::Path<String>) -> Result<HttpResponse, HttpError> {
+    // Swagger UI would otherwise have the document checked by a server on the Internet.
+    let config = Config::from("/openapi.json").validator_url("none").deep_linking(true).try_it_out_enabled(true);
+    let found = utoipa_swagger_ui::serve(&name, Arc::new(config))
+        .map_err(|error| Error::Failed(Failure::broken("serve Swagger UI", error.to_string())))?;
+    let file = found.ok_or(HttpError::Domain(Error::NotFound("page")))?;
+    let mut response = HttpResponse::Ok();
+    if file.gzpipped {
+        response.insert_header((header::CONTENT_ENCODING, "gzip"));
+    }
+    Ok(response
+        .insert_header((header::CACHE_CONTROL, A_DAY))
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::CONTENT_TYPE, file.content_type))
+        .body(file.bytes.into_owned()))
+}

@@ -1,0 +1,72 @@
+//! The files of photos.
+
+use std::io;
+
+use actix_files::NamedFile;
+use actix_web::http::{Method, header};
+use actix_web::mime::Mime;
+use actix_web::{HttpRequest, HttpResponse, web};
+use mango_domain::model::{PhotoFile, PhotoId};
+use mango_domain::{Error, Failure};
+
+use crate::error::HttpError;
+use crate::extract::State;
+use crate::resource::resource;
+
+/// The pictures under a name never change.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.service(resource("/static/{photo}/{file}", [(Method::GET, web::route().to(get_photo))]));
+}
+
+/// Get a photo
+///
+/// Anybody who knows the name of a photo can see it. What a name stands for never changes, so it may be cached for ever.
+#[utoipa::path(
+    get, path = "/static/{photo}/{file}", tag = "photos",
+    params(
+        ("photo" = String, Path, description = "The `photo` of a user", example = "0123456789abcdef0123456789abcdef"),
+        ("file" = String, Path, description = "`original.jpeg` (or `original.jpg`), `400x400.webp`, `100x100.webp` \
+            or `50x50.webp`", example = "400x400.webp"),
+        ("Range" = Option<String>, Header, description = "Which bytes"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what is there already"),
+    ),
+    responses(
+        (status = 200, description = "The file",
+            content(("image/jpeg"), ("image/webp")),
+            headers(("ETag" = String, description = "Names this content"))),
+        (status = 206, description = "The bytes that `Range` asks for", content(("image/jpeg"), ("image/webp"))),
+        (status = 304, description = "It is what the client has already"),
+        (status = 400, description = "`Range` cannot be read"),
+        (status = 404, description = "There is no such photo"),
+        (status = 412, description = "It is not what `If-Match` or `If-Unmodified-Since` asks for"),
+        (status = 416, description = "It has no such bytes"),
+    )
+)]
+pub(crate) async fn get_photo(
+    request: HttpRequest,
+    state: State,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, HttpError> {
+    let missing = || HttpError::Domain(Error::NotFound("photo"));
+    let photo = PhotoId::parse(&path.0).ok_or_else(missing)?;
+    let file = PhotoFile::parse(&path.1).ok_or_else(missing)?;
+    let path = state.media.path(&photo, file);
+    let opened = match web::block(move || NamedFile::open(path)).await {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
+        Ok(Err(error)) => return Err(broken(error)),
+        Err(error) => return Err(broken(error)),
+    };
+    let media_type: Mime = file.media_type().parse().map_err(broken)?;
+    let mut response = opened.set_content_type(media_type).disable_content_disposition().into_response(&request);
+    if !response.status().is_client_error() {
+        response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static(FOREVER));
+    }
+    Ok(response)
+}
+
+fn broken(error: impl std::error::Error + Send + Sync + 'static) -> HttpError {
+    Error::Failed(Failure::broken("serve photo", error)).into()
+}

@@ -1,0 +1,37 @@
+//! The routes, one file a resource. Each file has its handlers with their documentation, and `configure` to put them on their
+//! paths.
+
+pub(crate) mod auth;
+pub(crate) mod chat;
+mod cookie;
+pub(crate) mod docs;
+mod link;
+pub(crate) mod media;
+pub(crate) mod message;
+pub(crate) mod ops;
+pub(crate) mod user;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+
+use crate::problem;
+
+/// Puts all routes on their paths, and a problem on all others.
+pub(crate) fn configure(config: &mut web::ServiceConfig) {
+    for configure in [
+        auth::configure,
+        user::configure,
+        chat::configure,
+        message::configure,
+        media::configure,
+        ops::configure,
+        docs::configure,
+    ] {
+        config.configure(configure);
+    }
+    config.default_service(web::to(no_such_path));
+}
+
+async fn no_such_path() -> HttpResponse {
+    problem::respond(&problem::of_status(StatusCode::NOT_FOUND))
+}

@@ -1,0 +1,100 @@
+//! What the routes work with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mango_domain::ports::Media;
+use mango_domain::usecases::UseCases;
+
+use crate::Changes;
+use crate::error::HttpError;
+
+/// What the routes work with; a clone is a few reference counts.
+#[derive(Clone)]
+pub struct HttpState {
+    /// What can be done.
+    pub use_cases: Arc<UseCases>,
+    /// Where the files under `/static` lie.
+    pub media: Arc<dyn Media>,
+    /// What `/readyz` asks.
+    pub readiness: Arc<dyn Readiness>,
+    /// What `/metrics` answers, in the text format of Prometheus.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Where changes run to their end.
+    pub changes: Changes,
+    /// What an operator can set.
+    pub settings: Settings,
+}
+
+/// What an operator can set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Most bytes of a request's body.
+    pub max_body: usize,
+    /// How long the next part of a body may take to arrive.
+    pub body_timeout: Duration,
+    /// Which web pages may call.
+    pub cors: CorsPolicy,
+    /// Whether the cookie of the refresh token is for TLS only.
+    pub secure_cookies: SecureCookies,
+}
+
+impl Default for Settings {
+    /// 16 MiB, 30 seconds, any origin, cookies as the connection is.
+    fn default() -> Self {
+        Self {
+            max_body: 16 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            cors: CorsPolicy::AnyOrigin,
+            secure_cookies: SecureCookies::Auto,
+        }
+    }
+}
+
+/// Which web pages may call from a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsPolicy {
+    /// Any, without cookies.
+    AnyOrigin,
+    /// These, each written `scheme://host[:port]`, with cookies.
+    Origins(Vec<String>),
+}
+
+/// Whether the cookie of the refresh token has the attribute `Secure`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecureCookies {
+    /// When the request came over TLS as far as `Forwarded` or `X-Forwarded-Proto` of a reverse proxy tells.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Tells whether the server can do its work.
+#[async_trait]
+pub trait Readiness: Send + Sync {
+    /// The checks that fail now; none when the server is ready. It must answer in time by itself.
+    async fn failed(&self) -> Vec<FailedCheck>;
+}
+
+/// A check that fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedCheck {
+    /// What was checked, such as `database`.
+    pub name: String,
+    /// What is wrong, for whoever runs the server; anybody who can reach it can read it.
+    pub message: String,
+}
+
+impl HttpState {
+    /// Runs a change to its end, even if the client goes away in the meantime.
+    pub(crate) async fn change<T, F>(&self, change: impl FnOnce(Arc<UseCases>) -> F) -> Result<T, HttpError>
+    where
+        T: Send + 'static,
+        F: Future<Output = mango_domain::Result<T>> + Send + 'static,
+    {
+        self.changes.run(change(self.use_cases.clone())).await
+    }
+}
