@@ -3,6 +3,6 @@
 pub mod cli;
 pub mod config;
 pub mod keys;
-pub mod system;
 pub mod server;
+pub mod system;
 pub mod telemetry;

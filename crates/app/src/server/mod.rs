@@ -1,0 +1,38 @@
+//! The one port: actix-web answers HTTP and long-polling, hyper answers WebSocket connections, and both speak to the same
+//! Socket.IO service.
+//!
+//! Actix accepts every connection on its own current-thread workers and keeps those that stay HTTP. A request with
+//! `Upgrade: websocket` leaves actix with its TCP socket and is served by hyper on the multi-thread runtime that the server was
+//! started from; from then on no byte of it passes through actix. Everything of Socket.IO runs on that one runtime, polling
+//! included, because a broadcast wakes one task per socket: from another thread each wake of a current-thread runtime costs
+//! a system call, while a multi-thread runtime wakes its threads once and shares the work. It also outlives the workers, so
+//! sockets can be told of a shutdown in any order.
+
+mod head;
+mod listen;
+mod origin;
+mod polling;
+mod shutdown;
+mod sockets;
+mod stream;
+mod upgrade;
+
+pub use listen::{Options, listen};
+pub use origin::Origins;
+pub use polling::mount;
+pub use shutdown::{Running, Stopped};
+pub use sockets::{SocketBody, Sockets};
+
+use mango_contract::problem::Problem;
+
+/// Where Socket.IO answers, with and without a slash at the end.
+pub const SOCKET_PATH: &str = "/ws/socket.io";
+
+/// The media type of a problem.
+const PROBLEM_JSON: &str = "application/problem+json";
+
+/// A problem as the body of a response.
+fn problem_body(problem: &Problem) -> Vec<u8> {
+    // A problem holds strings and numbers only, so there is nothing that could fail.
+    serde_json::to_vec(problem).unwrap_or_default()
+}

@@ -1,0 +1,56 @@
+//! Which web pages may open a WebSocket. Browsers do not apply CORS to WebSockets, so the server has to look at `Origin` itself.
+
+use actix_http::header::{self, HeaderMap};
+
+/// The origins that may call from a browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// Any.
+    Any,
+    /// These, each written `scheme://host[:port]`, and the server's own.
+    Only(Vec<String>),
+}
+
+impl Origins {
+    /// Whether a request with these headers may be upgraded. Programs that are not browsers send no `Origin`, and a page that this
+    /// server serves itself is at home whatever the settings say.
+    pub(super) fn allow(&self, headers: &HeaderMap) -> bool {
+        let (Self::Only(origins), Some(origin)) = (self, headers.get(header::ORIGIN)) else { return true };
+        let Ok(origin) = origin.to_str() else { return false };
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+        own || origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(origins: &Origins, origin: Option<&str>, allowed: bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "chat.example:5000".parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        assert_eq!(origins.allow(&headers), allowed, "{origins:?} and {origin:?}");
+    }
+
+    #[test]
+    fn pages_of_listed_origins_and_programs_may_connect() {
+        let listed = Origins::Only(vec!["https://app.example".to_owned()]);
+        check(&Origins::Any, None, true);
+        check(&Origins::Any, Some("https://anywhere.example"), true);
+        check(&Origins::Any, Some("null"), true);
+        check(&listed, None, true);
+        check(&listed, Some("https://app.example"), true);
+        check(&listed, Some("HTTPS://App.example"), true);
+        check(&listed, Some("http://chat.example:5000"), true);
+        check(&listed, Some("http://app.example"), false);
+        check(&listed, Some("https://app.example:8443"), false);
+        check(&listed, Some("https://app.example.evil.example"), false);
+        check(&listed, Some("https://evil.example"), false);
+        check(&listed, Some("null"), false);
+        check(&listed, Some(""), false);
+    }
+}

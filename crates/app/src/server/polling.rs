@@ -1,0 +1,102 @@
+//! Long-polling: requests and answers go through actix, with its middleware, and change their types on the way.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Either, Full};
+use mango_contract::problem::{Problem, ProblemKind};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::sockets::Sockets;
+use super::{PROBLEM_JSON, SOCKET_PATH, problem_body};
+
+/// How long the body of a request may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Adds the routes of long-polling to an application.
+pub fn mount(config: &mut web::ServiceConfig, sockets: &Sockets) {
+    config.service(
+        web::resource([SOCKET_PATH.to_owned(), format!("{SOCKET_PATH}/")])
+            .app_data(web::Data::new(sockets.clone()))
+            .to(answer),
+    );
+}
+
+async fn answer(request: HttpRequest, payload: web::Payload, sockets: web::Data<Sockets>) -> HttpResponse {
+    exchange(&request, payload, &sockets).await.unwrap_or_else(|problem| refusal(&problem))
+}
+
+async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Sockets) -> Result<HttpResponse, Problem> {
+    if sockets.closing().is_cancelled() {
+        return Err(Problem::unavailable(Duration::from_secs(1)));
+    }
+    let body = read(payload, sockets.max_payload()).await?;
+    let converted = convert(request, body).map_err(|error| Problem::new(ProblemKind::BadRequest, error.to_string()))?;
+    let client = request.peer_addr();
+    let task = {
+        let sockets = sockets.clone();
+        async move {
+            let (head, body) = sockets.call(converted, client).await.into_parts();
+            body.collect().await.map(|body| (head, body.to_bytes()))
+        }
+    };
+    // A client that hangs up takes its request with it, and a panic ends this request alone.
+    let task = AbortOnDropHandle::new(sockets.runtime().spawn(task));
+    match task.await {
+        Ok(Ok((head, body))) => Ok(revert(head, body)),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a polling answer broke off");
+            Err(Problem::new(ProblemKind::Internal, "the server could not do this"))
+        }
+        Err(error) => {
+            tracing::error!(panicked = error.is_panic(), "a polling request was not answered");
+            Err(Problem::new(ProblemKind::Internal, "the server could not do this"))
+        }
+    }
+}
+
+async fn read(payload: web::Payload, max: usize) -> Result<Bytes, Problem> {
+    let Ok(read) = timeout(BODY_TIMEOUT, payload.to_bytes_limited(max)).await else {
+        return Err(Problem::new(ProblemKind::RequestTimeout, "the body took too long to arrive"));
+    };
+    match read {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(Problem::new(ProblemKind::BadRequest, "the body broke off")),
+        Err(_) => Err(Problem::new(ProblemKind::TooLarge, format!("a body may have at most {max} bytes"))),
+    }
+}
+
+/// A request of http 0.2 as one of http 1.
+fn convert(request: &HttpRequest, body: Bytes) -> http::Result<http::Request<super::SocketBody>> {
+    let mut converted = http::Request::builder().method(request.method().as_str()).uri(request.uri().to_string());
+    for (name, value) in request.headers() {
+        converted = converted.header(name.as_str(), value.as_bytes());
+    }
+    converted.body(Either::Right(Full::new(body)))
+}
+
+/// A response of http 1 as one of http 0.2.
+fn revert(head: http::response::Parts, body: Bytes) -> HttpResponse {
+    let status = StatusCode::from_u16(head.status.as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    for (name, value) in &head.headers {
+        // The body is whole here, so actix frames it itself.
+        if name == http::header::CONTENT_LENGTH || name == http::header::CONNECTION {
+            continue;
+        }
+        let header = (HeaderName::from_bytes(name.as_ref()), HeaderValue::from_bytes(value.as_bytes()));
+        if let (Ok(name), Ok(value)) = header {
+            response.append_header((name, value));
+        }
+    }
+    response.body(body)
+}
+
+fn refusal(problem: &Problem) -> HttpResponse {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    HttpResponse::build(status).content_type(PROBLEM_JSON).body(problem_body(problem))
+}
