@@ -9,11 +9,11 @@ use std::process::{Command, Stdio};
 
 use mango_testkit::{PrivatePostgres, Stop};
 
-/// When set, [`databases_are_fresh_and_durable`] ends in a way that leaves no time to clean up.
+/// When set, [`postgres_databases_are_fresh_and_durable`] ends in a way that leaves no time to clean up.
 const END: &str = "MANGO_TEST_END";
 
 #[test]
-fn databases_are_fresh_and_durable() {
+fn postgres_databases_are_fresh_and_durable() {
     let server = PrivatePostgres::shared();
     let (one, two) = (server.url_for_new_database(), server.url_for_new_database());
     assert_ne!(one, two);
@@ -38,7 +38,7 @@ fn databases_are_fresh_and_durable() {
 }
 
 #[test]
-fn a_stopped_server_comes_back_with_its_data() {
+fn a_stopped_postgres_comes_back_with_its_data() {
     let server = PrivatePostgres::start();
     let url = server.url_for_new_database();
     server.psql(&url, "CREATE TABLE kept (n int)");
@@ -58,7 +58,7 @@ fn a_stopped_server_comes_back_with_its_data() {
 }
 
 #[test]
-fn a_killed_process_leaves_nothing_behind() {
+fn a_killed_process_leaves_no_postgres_behind() {
     let mut tests = this_test_program("kill");
     let mut child = tests.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -74,7 +74,7 @@ fn a_killed_process_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_panicking_process_leaves_nothing_behind() {
+fn a_panicking_process_leaves_no_postgres_behind() {
     let output = this_test_program("panic").stdout(Stdio::null()).output().unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
@@ -85,7 +85,10 @@ fn a_panicking_process_leaves_nothing_behind() {
 /// This very program, to run the first test and end it thus. Reading its standard error to the end waits for the keeper too.
 fn this_test_program(end: &str) -> Command {
     let mut tests = Command::new(std::env::current_exe().unwrap());
-    tests.args(["--exact", "databases_are_fresh_and_durable", "--nocapture"]).env(END, end).stderr(Stdio::piped());
+    tests
+        .args(["--exact", "postgres_databases_are_fresh_and_durable", "--nocapture"])
+        .env(END, end)
+        .stderr(Stdio::piped());
     tests
 }
 
