@@ -1,6 +1,6 @@
 //! Reads the output of `cargo test` line by line and counts: what passed, what failed, what was tested.
 
-/// Something outside of the code that tests run against. A test counts for it when its path holds all the words.
+/// Something that tests run against. An integration test counts for it when its file and path hold all the words.
 pub(crate) struct Subject {
     /// Its name for people.
     pub name: &'static str,
@@ -21,6 +21,8 @@ pub(crate) struct Report {
     pub backends: [Subject; 3],
     /// The official Socket.IO clients.
     pub clients: [Subject; 2],
+    /// The file of the integration tests that are running.
+    running: Option<String>,
 }
 
 impl Report {
@@ -37,23 +39,32 @@ impl Report {
                 subject("PostgreSQL", &["postgres"]),
             ],
             clients: [
-                subject("socket.io-client", &["clients", "node"]),
+                subject("socket.io-client", &["clients", "javascript"]),
                 subject("python-socketio", &["clients", "python"]),
             ],
+            running: None,
         }
     }
 
-    /// Takes one line of output, with or without colours.
+    /// Takes one line of what cargo and the test programs print, with or without colours.
     pub(crate) fn read_line(&mut self, line: &str) {
         let line = without_colors(line);
+        let line = line.trim();
         if let Some(at) = line.find("test result: ") {
             let result = line.get(at..).unwrap_or_default();
             self.passed += count_before(result, "passed");
             self.failed += count_before(result, "failed");
             self.ignored += count_before(result, "ignored");
-        } else if let Some(test) = line.trim().strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... ok")) {
+        } else if let Some(program) = line.strip_prefix("Running ") {
+            self.running =
+                program.starts_with("tests/").then(|| program.split(" (").next().unwrap_or(program).to_owned());
+        } else if line.starts_with("Doc-tests ") {
+            self.running = None;
+        } else if let Some(test) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... ok")) {
+            let Some(file) = &self.running else { return };
             for subject in self.backends.iter_mut().chain(&mut self.clients) {
-                subject.passed += u64::from(subject.words.iter().all(|word| test.contains(word)));
+                let holds = |word: &&str| file.contains(*word) || test.contains(*word);
+                subject.passed += u64::from(subject.words.iter().all(holds));
             }
         }
     }
@@ -100,7 +111,8 @@ mod tests {
     #[test]
     fn reads_colored_lines() {
         let report = report(&[
-            "test contract::sqlite::users ... \u{1b}[32mok\u{1b}(B\u{1b}[m",
+            "\u{1b}[1m\u{1b}[92m     Running\u{1b}[0m tests/contract.rs (target/debug/deps/contract-0)",
+            "test sqlite::users ... \u{1b}[32mok\u{1b}(B\u{1b}[m",
             "test result: \u{1b}[31mFAILED\u{1b}[0m. 1 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out",
         ]);
         assert_eq!((report.passed, report.failed), (1, 5));
@@ -113,15 +125,21 @@ mod tests {
     }
 
     #[test]
-    fn counts_only_passed_tests_of_a_subject() {
+    fn counts_passed_integration_tests_by_file_and_path() {
         let report = report(&[
-            "test memory::users::create ... ok",
+            "     Running unittests src/lib.rs (target/debug/deps/persistence-0)",
+            "test postgres::url::is_parsed ... ok",
+            "     Running tests/contract.rs (target/debug/deps/contract-0)",
             "test postgres::users::create ... ok",
             "test postgres::chats::create ... FAILED",
-            "test clients::node_upgrade ... ok",
-            "test clients::python::polling ... ok",
-            "test clients::python::expiry - should panic ... ok",
-            "test nodes::postgresql_like ... ok",
+            "     Running tests/memory.rs (target/debug/deps/memory-0)",
+            "test users::create ... ok",
+            "     Running tests/clients.rs (target/debug/deps/clients-0)",
+            "test clients::javascript_upgrade ... ok",
+            "test clients::python_upgrade_on_postgres ... ok",
+            "test clients::python_expiry - should panic ... ok",
+            "   Doc-tests persistence",
+            "test src/sqlite.rs - open (line 3) ... ok",
         ]);
         assert_eq!(report.backends.map(|backend| backend.passed), [1, 0, 2]);
         assert_eq!(report.clients.map(|client| client.passed), [1, 2]);

@@ -1,8 +1,11 @@
 //! `cargo xtask test`: every test, and at the end what was tested.
 
 use std::env;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, IsTerminal, PipeReader, Write};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -11,6 +14,9 @@ use crate::prerequisites::{self, Found};
 use crate::shell;
 use crate::test_report::{Report, Subject};
 use crate::workspace::Workspace;
+
+/// How long the output may stay open after the tests: servers that they started take a moment to go.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -46,15 +52,18 @@ fn test(args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::locate()?;
     let surroundings = if args.quick { None } else { Some(surroundings(&workspace)?) };
 
-    let mut cargo = shell::cargo(&workspace.root, ["test", "--workspace", "--no-fail-fast", "--"]);
+    let color = if std::io::stdout().is_terminal() { "always" } else { "auto" };
+    let mut cargo = shell::cargo(&workspace.root, ["test", "--workspace", "--no-fail-fast", "--color", color, "--"]);
     forget_settings(&mut cargo);
     match &surroundings {
         Some(Surroundings { clients, .. }) => {
             cargo.env("MANGO_TEST_NODE_MODULES", &clients.node).env("MANGO_TEST_PYTHON", &clients.python)
         }
+        // Tests that need one of these say so in their names.
         None => cargo.args(["--skip", "postgres", "--skip", "clients"]),
     };
-    let (mut report, succeeded) = stream(cargo.args(&args.test_args))?;
+    cargo.args(&args.test_args);
+    let (mut report, succeeded) = stream(cargo)?;
 
     println!();
     if !succeeded && report.failed == 0 {
@@ -89,18 +98,32 @@ fn forget_settings(command: &mut Command) {
     }
 }
 
-/// Runs the command, passes its output on as it comes, and tells what it reported and whether it succeeded.
-fn stream(command: &mut Command) -> Result<(Report, bool)> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot start cargo test")?;
+/// Runs the command, passes its output on as it comes, and tells what it reported and whether it succeeded. Cargo names
+/// the programs on one stream and they report on the other, so that only one pipe for both keeps the order.
+fn stream(mut command: Command) -> Result<(Report, bool)> {
+    let (output, input) = std::io::pipe()?;
+    command.stdin(Stdio::null()).stdout(input.try_clone()?).stderr(input);
+    let mut child = command.spawn().context("cannot start cargo test")?;
+    // The pipe ends when all who write to it are gone, and the command holds two ends of it.
+    drop(command);
+    let (sender, receiver) = mpsc::channel();
+    // Nobody receives when the patience is over.
+    thread::spawn(move || sender.send(pass_on(output)).is_ok());
+    let status = child.wait()?;
+    let report = receiver.recv_timeout(PATIENCE).context("a process that a test started is still there")??;
+    Ok((report, status.success()))
+}
+
+fn pass_on(output: PipeReader) -> Result<Report> {
     let mut report = Report::new();
-    let mut output = BufReader::new(child.stdout.take().context("cargo test has no output")?);
+    let mut output = BufReader::new(output);
     let mut line = Vec::new();
     while output.read_until(b'\n', &mut line)? > 0 {
         std::io::stdout().write_all(&line)?;
         report.read_line(&String::from_utf8_lossy(&line));
         line.clear();
     }
-    Ok((report, child.wait()?.success()))
+    Ok(report)
 }
 
 /// Says what was tested and what was not, and returns the latter.
