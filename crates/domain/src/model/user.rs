@@ -95,8 +95,8 @@ pub struct Credentials {
 pub struct Phone(String);
 
 impl Phone {
-    /// Normalises what a human typed: spaces, dashes, dots and brackets are dropped, `00` stands for `+`, and a missing `+` is
-    /// supplied, since a form-encoded `+` that was not escaped arrives as a space.
+    /// Normalises what a human typed: spaces, dashes, dots, slashes and brackets are dropped, `00` stands for `+`, and a missing
+    /// `+` is supplied, since a form-encoded `+` that was not escaped arrives as a space.
     ///
     /// # Errors
     /// A [`FieldError`] on `phone` when it is not an international number.
@@ -110,7 +110,8 @@ impl Phone {
         if !rest.chars().all(|c| c.is_ascii_digit() || " -.()/".contains(c)) {
             return Err(refused());
         }
-        let number = phonenumber::parse(None, format!("+{rest}")).map_err(|_| refused())?;
+        let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
+        let number = phonenumber::parse(None, format!("+{digits}")).map_err(|_| refused())?;
         let e164 = number.format().mode(phonenumber::Mode::E164).to_string();
         // Country code and subscriber number: at most 15 digits by the standard, and no network uses fewer than 7.
         if !(8..=16).contains(&e164.len()) {

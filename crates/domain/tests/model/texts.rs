@@ -1,0 +1,110 @@
+//! Names, descriptions and passwords.
+
+use mango_domain::FieldError;
+use mango_domain::model::{ChatName, Description, Password, UserName};
+use proptest::prelude::*;
+
+use super::check_refused;
+
+fn user_name(raw: &str) -> Result<String, FieldError> {
+    UserName::parse(raw).map(|name| name.as_str().to_owned())
+}
+
+fn chat_name(raw: &str) -> Result<String, FieldError> {
+    ChatName::parse(raw).map(|name| name.as_str().to_owned())
+}
+
+fn description(raw: &str) -> Result<String, FieldError> {
+    Description::parse(raw).map(|text| text.as_str().to_owned())
+}
+
+type Parse = fn(&str) -> Result<String, FieldError>;
+
+const TEXTS: [(Parse, &str, usize); 3] =
+    [(user_name, "name", 255), (chat_name, "chat.name", 255), (description, "description", 2000)];
+
+#[test]
+fn texts_have_one_to_so_many_characters() {
+    for (parse, field, max) in TEXTS {
+        for unit in ["a", "é", "🥭"] {
+            for length in [1, 2, max - 1, max] {
+                let text = unit.repeat(length);
+                assert_eq!(parse(&text), Ok(text), "{length} of {unit}");
+            }
+            check_refused(parse(&unit.repeat(max + 1)), field, &unit);
+        }
+        for empty in ["", " ", "\n\t ", "\u{3000}\u{a0}"] {
+            check_refused(parse(empty), field, &empty);
+        }
+    }
+}
+
+#[test]
+fn white_space_around_texts_is_dropped_and_inside_kept() {
+    for (parse, _, max) in TEXTS {
+        assert_eq!(parse("  Zoë  de \u{3000}Vries\n"), Ok("Zoë  de \u{3000}Vries".to_owned()));
+        let padded = format!("   {}   ", "a".repeat(max));
+        assert_eq!(parse(&padded), Ok("a".repeat(max)), "it does not count");
+    }
+}
+
+#[test]
+fn control_characters_are_refused() {
+    for (parse, field, _) in TEXTS {
+        for control in ['\0', '\u{7}', '\u{1b}', '\u{7f}', '\u{85}', '\u{9f}'] {
+            check_refused(parse(&format!("a{control}b")), field, &control);
+        }
+    }
+    for line_break in ['\n', '\r', '\t'] {
+        let text = format!("a{line_break}b");
+        check_refused(user_name(&text), "name", &line_break);
+        check_refused(chat_name(&text), "chat.name", &line_break);
+        assert_eq!(description(&text), Ok(text));
+    }
+}
+
+#[test]
+fn passwords_have_8_to_128_characters_of_any_kind() {
+    for (password, fits) in [
+        (String::new(), false),
+        ("a".repeat(7), false),
+        ("a".repeat(8), true),
+        ("🥭".repeat(7), false),
+        ("🥭".repeat(8), true),
+        ("🥭".repeat(128), true),
+        ("🥭".repeat(129), false),
+        ("a".repeat(128), true),
+        ("a".repeat(129), false),
+        (" ".repeat(8), true),
+        ("  pad me  ".to_owned(), true),
+        ("\n\t\0\u{7f} four".to_owned(), true),
+    ] {
+        match Password::parse(password.clone()) {
+            Ok(taken) => assert_eq!((taken.expose(), fits), (&*password, true), "never trimmed or changed"),
+            Err(error) => assert_eq!((&*error.field, fits), ("password", false), "{password:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_attempt_is_cut_where_it_can_match_no_password_any_more() {
+    for (typed, kept) in [(0, 0), (3, 3), (128, 128), (129, 129), (130, 129), (1_000_000, 129)] {
+        for unit in ["a", "🥭"] {
+            let attempt = Password::attempt(unit.repeat(typed));
+            assert_eq!(attempt.expose(), unit.repeat(kept), "{typed} typed");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_text_that_is_taken_is_taken_unchanged_again(raw in "\\PC{0,300}|[\\s\\S]{0,20}") {
+        for (parse, _, max) in TEXTS {
+            if let Ok(text) = parse(&raw) {
+                prop_assert!((1..=max).contains(&text.chars().count()));
+                prop_assert_eq!(text.trim(), &*text);
+                prop_assert_eq!(parse(&text), Ok(text));
+            }
+        }
+    }
+}
