@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
+use mango_domain::model::Timestamp;
 use mango_domain::ports::{Chats, Likes, Messages, Sessions, Users};
 use thiserror::Error;
 
@@ -53,10 +54,20 @@ pub struct MigrateError {
     reason: Reason,
 }
 
+/// What a database says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The version of PostgreSQL or SQLite, such as `17.5`.
+    pub version: String,
+    /// The time by the database's clock; SQLite has that of this machine.
+    pub now: Timestamp,
+}
+
 /// What stands behind a [`Database`], of either kind.
 #[async_trait]
 trait Store: Users + Sessions + Chats + Messages + Likes {
     async fn ping(&self) -> Result<(), Failure>;
+    async fn facts(&self) -> Result<Facts, Failure>;
     async fn applied_migrations(&self) -> Result<Vec<String>, Failure>;
     fn pool_status(&self) -> Vec<PoolStatus>;
     async fn close(&self);
@@ -116,6 +127,14 @@ impl Database {
     /// There is none.
     pub async fn ping(&self) -> Result<(), Failure> {
         self.store.ping().await
+    }
+
+    /// Asks the database for its version and its time.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn facts(&self) -> Result<Facts, Failure> {
+        self.store.facts().await
     }
 
     /// How full the pools of connections are: one on PostgreSQL, two on SQLite.

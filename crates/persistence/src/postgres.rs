@@ -39,6 +39,10 @@ const IDS_PER_QUERY: usize = usize::MAX;
 /// Whether Diesel's table of applied migrations is there.
 const HAS_MIGRATIONS: &str = "to_regclass('__diesel_schema_migrations') IS NOT NULL";
 
+/// The version of the server and the milliseconds of its clock since 1970.
+const VERSION: &str = "split_part(current_setting('server_version'), ' ', 1)";
+const NOW_MILLIS: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
 /// A server that hangs must not hang its clients, and a client that hangs must not keep its locks.
 const SETUP: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s';";
 

@@ -42,6 +42,10 @@ const IDS_PER_QUERY: usize = 30_000;
 /// Whether Diesel's table of applied migrations is there.
 const HAS_MIGRATIONS: &str = "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations')";
 
+/// The version of the library and the milliseconds of the clock since 1970.
+const VERSION: &str = "sqlite_version()";
+const NOW_MILLIS: &str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
+
 /// Readers and the writer do not wait for each other (WAL), a commit is on the disk when it returns (FULL), and who finds the
 /// file locked by another process waits for it. The time-out comes first, since changing the journal mode needs a lock too.
 const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \

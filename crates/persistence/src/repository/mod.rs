@@ -12,9 +12,10 @@ mod sessions;
 mod users;
 
 use async_trait::async_trait;
+use chrono::DateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Integer};
+use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use diesel_async::RunQueryDsl;
 use diesel_async::pooled_connection::deadpool::Pool;
 use futures_util::FutureExt;
@@ -23,11 +24,11 @@ use mango_domain::Failure;
 use tokio::runtime::Handle;
 
 use super::schema::__diesel_schema_migrations as migrations;
-use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, transaction};
-use crate::Store;
+use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, NOW_MILLIS, VERSION, transaction};
 use crate::appends::Appends;
 use crate::error::Fault;
 use crate::pool::PoolStatus;
+use crate::{Facts, Store};
 
 /// All stores of a database.
 pub(crate) struct Repository {
@@ -85,6 +86,14 @@ impl Store for Repository {
             .await
             .map(drop)
             .map_err(|fault| fault.during("ping database"))
+    }
+
+    async fn facts(&self) -> Result<Facts, Failure> {
+        let (version, millis) = self
+            .read(|conn| diesel::select((sql::<Text>(VERSION), sql::<BigInt>(NOW_MILLIS))).get_result(conn).boxed())
+            .await
+            .map_err(|fault: Fault| fault.during("ask the database about itself"))?;
+        Ok(Facts { version, now: DateTime::from_timestamp_millis(millis).unwrap_or_default() })
     }
 
     async fn applied_migrations(&self) -> Result<Vec<String>, Failure> {
