@@ -57,7 +57,9 @@ fn read(decoder: ImageResult<impl ImageDecoder>, limits: &ImageLimits) -> Result
     let mut decoder = decoder.map_err(refusal)?;
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
-    limits.check_memory(decoder.total_bytes())?;
+    // Resizing needs a second copy of transparent pixels, with the alpha channel multiplied in.
+    let copies = if decoder.color_type().has_alpha() { 2 } else { 1 };
+    limits.check_memory(decoder.total_bytes().saturating_mul(copies))?;
     let left = limits.memory.saturating_sub(decoder.total_bytes());
     decoder.set_limits(decoder_limits(limits, left)).map_err(refusal)?;
     // Metadata that cannot be read is no reason to refuse a picture that can be.

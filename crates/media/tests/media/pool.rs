@@ -1,0 +1,52 @@
+//! How many pictures are worked on at once, and what becomes of the rest.
+
+use std::num::NonZeroUsize;
+use std::task::Poll;
+
+use futures_util::poll;
+use image::ImageFormat;
+use mango_domain::FailureKind;
+use mango_domain::ports::{ImageError, Images};
+use mango_media::{ImageLimits, ImageProcessor, PoolSize};
+
+use crate::samples::{encode, noise};
+
+fn pool(running: usize, waiting: usize) -> ImageProcessor {
+    ImageProcessor::new(ImageLimits::default(), PoolSize { running: NonZeroUsize::new(running).unwrap(), waiting })
+}
+
+fn picture() -> Vec<u8> {
+    encode(noise(600, 600), ImageFormat::Png)
+}
+
+#[tokio::test]
+async fn one_more_than_may_wait_is_told_to_come_back() {
+    let pool = pool(1, 1);
+    let picture = picture();
+    let (first, second, third) =
+        tokio::join!(pool.check(picture.clone()), pool.process(picture.clone()), pool.check(picture.clone()));
+    first.unwrap();
+    second.unwrap();
+    let Err(ImageError::Failed(failure)) = third else { panic!("{third:?}") };
+    assert!(matches!(failure.kind, FailureKind::Busy { .. }), "{failure}");
+    pool.check(picture).await.unwrap();
+}
+
+#[tokio::test]
+async fn callers_who_go_away_leave_no_permits_behind() {
+    let pool = pool(1, 2);
+    let picture = picture();
+    for _ in 0..10 {
+        // One is being worked on and one waits when both callers go away.
+        let mut working = Box::pin(pool.process(picture.clone()));
+        let mut waiting = Box::pin(pool.process(picture.clone()));
+        assert!(matches!(poll!(&mut working), Poll::Pending));
+        assert!(matches!(poll!(&mut waiting), Poll::Pending));
+        drop((working, waiting));
+        // The work goes on and keeps its place until it is done; this one waits for it.
+        pool.check(picture.clone()).await.unwrap();
+    }
+    let (first, second, third) =
+        tokio::join!(pool.check(picture.clone()), pool.check(picture.clone()), pool.check(picture));
+    first.and(second).and(third).unwrap();
+}

@@ -1,0 +1,127 @@
+//! The folder of photos: whole photos or nothing, whatever happens.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mango_domain::FailureKind;
+use mango_domain::model::{PhotoFile, PhotoId};
+use mango_domain::ports::{Media, PhotoSet};
+use mango_media::FileMedia;
+use tempfile::TempDir;
+
+fn photo(number: u8) -> PhotoId {
+    PhotoId::from_random([number; 16])
+}
+
+fn files(text: &str) -> PhotoSet {
+    let file = |name: &str| format!("{text} {name}").into_bytes();
+    PhotoSet { original: file("o"), square400: file("400"), square100: file("100"), square50: file("50") }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn assert_nothing_temporary(folder: &Path) {
+    assert_eq!(names(&folder.join(".tmp")), ["lock"]);
+}
+
+#[tokio::test]
+async fn a_photo_is_stored_read_and_removed() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().join("deep/media");
+    let media = FileMedia::open(&root).unwrap();
+    media.put(&photo(1), files("one")).await.unwrap();
+    media.put(&photo(2), files("two")).await.unwrap();
+
+    for (file, text) in PhotoFile::ALL.into_iter().zip(["one o", "one 400", "one 100", "one 50"]) {
+        let path = media.path(&photo(1), file);
+        assert_eq!(path, root.join(photo(1).as_str()).join(file.name()));
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o137,
+            0,
+            "only the owner writes, others see nothing"
+        );
+    }
+    assert_eq!(fs::metadata(root.join(photo(1).as_str())).unwrap().permissions().mode() & 0o027, 0);
+
+    media.remove(&photo(1)).await.unwrap();
+    assert!(!media.path(&photo(1), PhotoFile::Original).exists());
+    media.remove(&photo(1)).await.unwrap();
+    media.remove(&photo(3)).await.unwrap();
+    assert_eq!(names(&root), [".tmp", photo(2).as_str()]);
+    assert_nothing_temporary(&root);
+}
+
+#[tokio::test]
+async fn a_photo_that_cannot_be_stored_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    let media = FileMedia::open(folder.path()).unwrap();
+    media.put(&photo(1), files("first")).await.unwrap();
+    // The last step, the renaming, fails: there is a photo of that name, and photos never change.
+    let failure = media.put(&photo(1), files("second")).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Broken);
+    assert_eq!(fs::read_to_string(media.path(&photo(1), PhotoFile::Original)).unwrap(), "first o");
+    assert_nothing_temporary(folder.path());
+
+    // The first step fails: something else stands where the files would be written.
+    fs::write(folder.path().join(".tmp").join(photo(2).as_str()), "in the way").unwrap();
+    media.put(&photo(2), files("third")).await.unwrap_err();
+    assert!(!folder.path().join(photo(2).as_str()).exists());
+}
+
+#[tokio::test]
+async fn what_an_interrupted_process_left_is_removed_at_the_next_start() {
+    let folder = TempDir::new().unwrap();
+    let media = FileMedia::open(folder.path()).unwrap();
+    media.put(&photo(1), files("kept")).await.unwrap();
+    let leftover = folder.path().join(".tmp").join(photo(2).as_str());
+    fs::create_dir(&leftover).unwrap();
+    fs::write(leftover.join("original.jpeg"), "half").unwrap();
+    fs::write(folder.path().join(".tmp/stray"), "stray").unwrap();
+
+    // While somebody uses the folder, these might be theirs.
+    let second = FileMedia::open(folder.path()).unwrap();
+    assert!(leftover.exists());
+    drop(media);
+    drop(FileMedia::open(folder.path()).unwrap());
+    assert!(leftover.exists());
+
+    drop(second);
+    let media = FileMedia::open(folder.path()).unwrap();
+    assert_nothing_temporary(folder.path());
+    assert_eq!(fs::read_to_string(media.path(&photo(1), PhotoFile::Square50)).unwrap(), "kept 50");
+}
+
+#[tokio::test]
+async fn readers_see_all_files_of_a_photo_or_none() {
+    let folder = TempDir::new().unwrap();
+    let media = FileMedia::open(folder.path()).unwrap();
+    for number in 0..50 {
+        let path = folder.path().join(photo(number).as_str());
+        let watcher = tokio::task::spawn_blocking(move || {
+            // Spins until the photo is there, and at the first sight of it all files must be.
+            let started = Instant::now();
+            while !path.exists() {
+                assert!(started.elapsed() < Duration::from_secs(30), "the photo never appeared");
+            }
+            names(&path).len()
+        });
+        media.put(&photo(number), files("watched")).await.unwrap();
+        assert_eq!(watcher.await.unwrap(), PhotoFile::ALL.len());
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(FileMedia::open(file.join("media")).is_err());
+}
