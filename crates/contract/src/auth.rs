@@ -32,6 +32,9 @@ impl RefreshRequest {
 
 /// The tokens of a session.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "access_token": "eyJhbGciOiJIUzI1NiJ9.…", "token_type": "bearer", "expires_in": 900, "refresh_token": "Zq3v…"
+}))]
 pub struct TokenReply {
     /// Goes into `Authorization: Bearer …` and into the `token` of a Socket.IO connection.
     pub access_token: String,

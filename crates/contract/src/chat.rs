@@ -71,6 +71,18 @@ impl TogglePinPayload {
 
 /// A chat as one of its members sees it.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": 1, "name": "Book club", "is_group": true,
+    "members_array": [
+        {"id": 1, "name": "Ada", "photo": null, "online": true}, {"id": 2, "name": "Grace", "photo": null, "online": false}
+    ],
+    "created_at": "2026-01-31T09:00:00.000000Z",
+    "last_message": {
+        "id": 7, "chat_id": 1, "seq": 3, "user_id": 2, "message_type": "text", "content": "Hello!", "likes_array": [],
+        "created_at": "2026-01-31T09:30:00.000000Z"
+    },
+    "pinned": false
+}))]
 pub struct ChatReply {
     /// Its id.
     pub id: i64,

@@ -89,6 +89,10 @@ impl HistoryQuery {
 
 /// A message.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": 7, "chat_id": 1, "seq": 3, "user_id": 2, "message_type": "text", "content": "Hello!",
+    "likes_array": [{"id": 1, "name": "Ada", "photo": null}], "created_at": "2026-01-31T09:30:00.000000Z"
+}))]
 pub struct MessageReply {
     /// Its id among all messages.
     pub id: i64,

@@ -123,6 +123,10 @@ pub fn picture_reply(picture: &[u8]) -> String {
 
 /// A user.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": 1, "name": "Ada", "phone": "+31612345678", "photo": "0123456789abcdef0123456789abcdef", "description": "Hello",
+    "online": true, "last_seen_at": "2026-01-31T09:30:00.000000Z", "created_at": "2026-01-31T09:00:00.000000Z"
+}))]
 pub struct UserReply {
     /// Their id.
     pub id: i64,
