@@ -73,12 +73,14 @@ struct CommonProblems;
 impl Modify for CommonProblems {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for operation in document.paths.paths.values_mut().flat_map(operations) {
+            let (is_login, is_secured) =
+                (operation.operation_id.as_deref() == Some("log_in"), operation.security.is_some());
             let tagged = |tag: &str| operation.tags.iter().flatten().any(|found| found == tag);
             let mut common = vec![(500, "Something went wrong on the server")];
             if !tagged("operations") && !tagged("photos") {
                 common.push((503, "The server is too busy, or its database is away"));
             }
-            if operation.security.is_some() {
+            if is_secured {
                 common.push((401, "There is no access token, or it is not good any more"));
             }
             if operation.request_body.is_some() {
@@ -97,16 +99,26 @@ impl Modify for CommonProblems {
             }
             for (status, response) in responses {
                 if let (Ok(status @ 400..), RefOr::T(response)) = (status.parse(), response) {
-                    describe_problem(status, response);
+                    describe_problem(status, response, |kind| can_happen(kind, is_login, is_secured));
                 }
             }
         }
     }
 }
 
-/// Gives a response the body of a problem, with an example of each kind that has this status.
-fn describe_problem(status: u16, response: &mut Response) {
-    let kinds = ProblemKind::ALL.iter().filter(|kind| kind.status() == status);
+/// Whether an operation can have this problem, as far as the status leaves it open.
+fn can_happen(kind: ProblemKind, is_login: bool, is_secured: bool) -> bool {
+    match kind {
+        ProblemKind::WrongCredentials => is_login,
+        ProblemKind::Unauthenticated | ProblemKind::SessionEnded => !is_login,
+        ProblemKind::TokenExpired => is_secured,
+        _ => true,
+    }
+}
+
+/// Gives a response the body of a problem, with an example of each kind that has this status and can happen.
+fn describe_problem(status: u16, response: &mut Response, can_happen: impl Fn(ProblemKind) -> bool) {
+    let kinds = ProblemKind::ALL.iter().filter(|kind| kind.status() == status && can_happen(**kind));
     let examples = kinds.map(|kind| {
         let value = json!(Problem::new(*kind, kind.title()));
         let name = kind.uri().rsplit(':').next().unwrap_or_default();

@@ -11,7 +11,8 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use mango_contract::ProblemKind;
 use mango_contract::decode::shape_error;
-use serde::de::DeserializeOwned;
+use mango_domain::FieldError;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use tokio::time::timeout;
 
@@ -43,12 +44,13 @@ pub(super) fn is_json(media_type: &str) -> bool {
     media_type == "application/json" || (media_type.starts_with("application/") && media_type.ends_with("+json"))
 }
 
-/// Reads JSON text.
+/// Reads a JSON object.
 pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, HttpError> {
-    let unreadable = |error: &serde_json::Error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        HttpError::refused(ProblemKind::BadRequest, format!("the body is not JSON: {place}"))
-    };
+    // Serde would take an array for the fields of a struct in their order, which is nothing that anybody shall rely on.
+    if !text.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice::<IgnoredAny>(text).map_err(|error| unreadable(&error))?;
+        return Err(FieldError::new("", "must be an object").into());
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.inner().classify() {
         Category::Data => shape_error(&error).into(),
@@ -56,6 +58,11 @@ pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, HttpError> {
     })?;
     reader.end().map_err(|error| unreadable(&error))?;
     Ok(value)
+}
+
+fn unreadable(error: &serde_json::Error) -> HttpError {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    HttpError::refused(ProblemKind::BadRequest, format!("the body is not JSON: {place}"))
 }
 
 /// Reads a body whole.

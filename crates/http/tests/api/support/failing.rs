@@ -1,0 +1,117 @@
+//! Ports that fail, or crash, whatever they are asked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mango_domain::Failure;
+use mango_domain::model::{
+    Credentials, NewSession, NewUser, Phone, PhotoFile, PhotoId, RefreshHash, Rotation, SessionId, Timestamp, User,
+    UserBrief, UserChange, UserId,
+};
+use mango_domain::ports::{
+    CreateUserError, ImageError, Images, Media, PhotoSet, Sessions, UpdateUserError, UpdatedUser, Users,
+};
+
+/// How a port fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failing {
+    /// For good.
+    Broken,
+    /// For a while: 1.5 seconds.
+    Busy,
+    /// For want of room.
+    Full,
+    /// By a panic.
+    Crash,
+}
+
+impl Failing {
+    /// The failures that a port can report, and the statuses that they give.
+    pub const REPORTED: [(Self, u16); 3] = [(Self::Broken, 500), (Self::Busy, 503), (Self::Full, 507)];
+
+    fn failure(self) -> Failure {
+        match self {
+            Self::Broken => Failure::broken("test", "secret cause"),
+            Self::Busy => Failure::busy("test", Duration::from_millis(1500)),
+            Self::Full => Failure::storage_full("test", "secret cause"),
+            Self::Crash => panic!("a port crashed"),
+        }
+    }
+}
+
+#[async_trait]
+impl Sessions for Failing {
+    async fn begin(&self, _: NewSession) -> Result<SessionId, Failure> {
+        Err(self.failure())
+    }
+
+    async fn rotate(&self, _: &RefreshHash, _: &RefreshHash, _: Timestamp, _: Timestamp) -> Result<Rotation, Failure> {
+        Err(self.failure())
+    }
+
+    async fn is_live(&self, _: SessionId, _: UserId) -> Result<bool, Failure> {
+        Err(self.failure())
+    }
+
+    async fn revoke(&self, _: SessionId, _: Timestamp) -> Result<bool, Failure> {
+        Err(self.failure())
+    }
+
+    async fn purge(&self, _: Timestamp) -> Result<u64, Failure> {
+        Err(self.failure())
+    }
+}
+
+#[async_trait]
+impl Users for Failing {
+    async fn create(&self, _: NewUser) -> Result<User, CreateUserError> {
+        Err(self.failure().into())
+    }
+
+    async fn find(&self, _: UserId) -> Result<Option<User>, Failure> {
+        Err(self.failure())
+    }
+
+    async fn credentials(&self, _: &Phone) -> Result<Option<Credentials>, Failure> {
+        Err(self.failure())
+    }
+
+    async fn update(&self, _: UserId, _: UserChange, _: Timestamp) -> Result<Option<UpdatedUser>, UpdateUserError> {
+        Err(self.failure().into())
+    }
+
+    async fn briefs(&self, _: &[UserId]) -> Result<Vec<UserBrief>, Failure> {
+        Err(self.failure())
+    }
+
+    async fn seen(&self, _: UserId, _: Timestamp) -> Result<(), Failure> {
+        Err(self.failure())
+    }
+}
+
+#[async_trait]
+impl Images for Failing {
+    async fn process(&self, _: Vec<u8>) -> Result<PhotoSet, ImageError> {
+        Err(self.failure().into())
+    }
+
+    async fn check(&self, _: Vec<u8>) -> Result<Vec<u8>, ImageError> {
+        Err(self.failure().into())
+    }
+}
+
+#[async_trait]
+impl Media for Failing {
+    async fn put(&self, _: &PhotoId, _: PhotoSet) -> Result<(), Failure> {
+        Err(self.failure())
+    }
+
+    async fn remove(&self, _: &PhotoId) -> Result<(), Failure> {
+        Err(self.failure())
+    }
+
+    fn path(&self, _: &PhotoId, _: PhotoFile) -> PathBuf {
+        panic!("a port crashed")
+    }
+}
