@@ -43,15 +43,15 @@ pub struct Database {
 #[error("cannot open the database {url}: {reason}")]
 pub struct ConnectError {
     url: DatabaseUrl,
-    reason: Reason,
+    reason: String,
 }
 
-/// The database cannot be migrated.
+/// The database cannot be migrated. The text is one line and shows no password.
 #[derive(Debug, Error)]
 #[error("cannot migrate the database {url}: {reason}")]
 pub struct MigrateError {
     url: DatabaseUrl,
-    reason: Reason,
+    reason: String,
 }
 
 /// What a database says of itself.
@@ -86,7 +86,7 @@ impl Database {
         };
         match opened {
             Ok(store) => Ok(Self { url: url.clone(), store }),
-            Err(reason) => Err(ConnectError { url: url.clone(), reason }),
+            Err(reason) => Err(ConnectError { url: url.clone(), reason: one_line(&reason) }),
         }
     }
 
@@ -109,7 +109,7 @@ impl Database {
 
     async fn migrations(&self, direction: Direction) -> Result<Vec<String>, MigrateError> {
         let migrated = migrations::migrate(&self.url, direction).await;
-        migrated.map_err(|reason| MigrateError { url: self.url.clone(), reason })
+        migrated.map_err(|reason| MigrateError { url: self.url.clone(), reason: one_line(&reason) })
     }
 
     /// Which migrations the database has, lacks, and has beyond what this binary knows.
@@ -183,6 +183,11 @@ impl Database {
     pub async fn close(&self) {
         self.store.close().await;
     }
+}
+
+/// What databases say on several lines, such as a detail and a hint.
+fn one_line(reason: &Reason) -> String {
+    reason.to_string().lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
 fn shared(store: impl Store + 'static) -> Arc<dyn Store> {

@@ -3,13 +3,16 @@
 use std::path::Path;
 
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion, Result};
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use diesel::sqlite::Sqlite;
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tokio::runtime::Handle;
 
 use crate::url::{Address, DatabaseUrl};
 
@@ -73,7 +76,8 @@ const LOCK: &str = "SET lock_timeout = '60s'; SELECT pg_advisory_lock(x'6d616e67
 const UNLOCK: &str = "SELECT pg_advisory_unlock(x'6d616e676f'::bigint)";
 
 fn postgres(url: &str, direction: Direction) -> Result<Vec<String>> {
-    let mut conn = AsyncConnectionWrapper::<AsyncPgConnection>::establish(url)?;
+    let conn = Handle::current().block_on(crate::postgres::open(url))?;
+    let mut conn = AsyncConnectionWrapper::<AsyncPgConnection>::from(conn);
     conn.batch_execute(LOCK)?;
     // An error ends the connection, and the lock with it.
     let versions = run::<Pg>(&mut conn, POSTGRES, direction)?;
@@ -84,6 +88,7 @@ fn postgres(url: &str, direction: Direction) -> Result<Vec<String>> {
 /// The write lock of SQLite is the lock. A migration that rebuilds a table needs foreign keys off, which has to be said before
 /// the transaction begins; they are checked before it ends.
 const BEFORE: &str = "PRAGMA busy_timeout = 60000; PRAGMA foreign_keys = OFF;";
+const CONSISTENT: &str = "NOT EXISTS (SELECT 1 FROM pragma_foreign_key_check)";
 
 fn sqlite(path: &Path, direction: Direction) -> Result<Vec<String>> {
     let file = std::path::absolute(path)?;
@@ -91,9 +96,9 @@ fn sqlite(path: &Path, direction: Direction) -> Result<Vec<String>> {
     conn.batch_execute(BEFORE)?;
     conn.immediate_transaction(|conn| {
         let versions = run::<Sqlite>(conn, SQLITE, direction)?;
-        match diesel::sql_query("PRAGMA foreign_key_check").execute(conn)? {
-            0 => Ok(versions),
-            _ => Err("a migration left rows that refer to nothing".into()),
+        match diesel::select(sql::<Bool>(CONSISTENT)).get_result(conn)? {
+            true => Ok(versions),
+            false => Err("a migration left rows that refer to nothing".into()),
         }
     })
 }

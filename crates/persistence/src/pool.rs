@@ -10,6 +10,8 @@ use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod, SetupCallback,
 };
 
+use crate::Reason;
+
 /// Limits of a [`Database`](crate::Database).
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -77,4 +79,18 @@ where
         .recycle_timeout(Some(options.connect_timeout))
         .runtime(Runtime::Tokio1)
         .build()
+}
+
+/// Sees that a connection can be had.
+pub(crate) async fn check<C>(pool: &Pool<C>) -> Result<(), Reason>
+where
+    C: AsyncConnection + 'static,
+    AsyncDieselConnectionManager<C>: Manager<Type = C, Error = PoolError>,
+{
+    match pool.get().await {
+        Ok(_) => Ok(()),
+        Err(deadpool::managed::PoolError::Backend(error)) => Err(error.into()),
+        Err(deadpool::managed::PoolError::Timeout(_)) => Err("it does not answer in time".into()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -2,6 +2,7 @@
 
 mod append;
 
+use std::error::Error;
 use std::sync::Arc;
 
 use diesel::{ConnectionError, ConnectionResult, QueryResult};
@@ -9,6 +10,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
+use tokio_postgres::NoTls;
 use url::Url;
 
 use crate::Reason;
@@ -56,20 +58,33 @@ pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, 
         options,
         Box::new(move |url| establish(setup.clone(), url.to_owned()).boxed()),
     )?;
-    drop(pool.get().await?);
+    pool::check(&pool).await?;
     let appends =
         Appends::start(Arc::new(append::Writer(pool.clone())), options.append_writers.max(1), options.append_queue);
     Ok(Repository { read: pool.clone(), write: pool, runtime, appends })
 }
 
-/// Opens a connection. Its driver runs on the runtime that opened the database, since that of the caller may end sooner.
+/// Opens a connection for the pool. Its driver runs on the runtime that opened the database, since that of the caller may end
+/// sooner.
 async fn establish(runtime: Handle, url: String) -> ConnectionResult<Conn> {
     let opening = runtime.spawn(async move {
-        let mut conn = AsyncPgConnection::establish(&url).await?;
+        let mut conn = open(&url).await?;
         conn.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(conn)
     });
     opening.await.unwrap_or_else(|error| Err(ConnectionError::BadConnection(error.to_string())))
+}
+
+/// Opens a connection. Not Diesel's own way, which would leave out why a server cannot be reached.
+pub(crate) async fn open(url: &str) -> ConnectionResult<Conn> {
+    let opened = tokio_postgres::connect(url, NoTls).await;
+    let (client, connection) = opened.map_err(|error| ConnectionError::BadConnection(with_causes(&error)))?;
+    Conn::try_from_client_and_connection(client, connection).await
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| (**error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Runs `work` in a transaction, which is rolled back when it fails.

@@ -61,8 +61,8 @@ pub(crate) async fn connect(path: &Path, options: &Options) -> Result<Repository
     let file = file.to_str().ok_or("the path is not UTF-8")?;
     let write = pool::build(file, 1, options, opening(WRITER))?;
     let read = pool::build(file, options.max_connections, options, opening(READER))?;
-    drop(write.get().await?);
-    drop(read.get().await?);
+    pool::check(&write).await?;
+    pool::check(&read).await?;
     let appends = Appends::start(Arc::new(append::Writer(write.clone())), 1, options.append_queue);
     Ok(Repository { read, write, runtime: Handle::current(), appends })
 }

@@ -1,17 +1,13 @@
 //! Both databases keep what the ports of the stores promise.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot prepare its database has failed")]
-
-mod support;
-
 mod sqlite {
-    use super::support::Sqlite;
+    use crate::support::Sqlite;
 
     mango_testkit::contract_suite!(Sqlite::new());
 }
 
 mod postgres {
-    use super::support::Postgres;
+    use crate::support::Postgres;
 
     mango_testkit::contract_suite!(Postgres::new());
 }

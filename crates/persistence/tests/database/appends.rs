@@ -1,0 +1,78 @@
+//! Messages are committed in groups, and no message suffers from its group.
+
+use std::collections::BTreeSet;
+
+use mango_domain::FailureKind;
+use mango_domain::model::{MessageBody, MessageType};
+use mango_persistence::Options;
+use mango_testkit::build::{group, message, user, users};
+use mango_testkit::suite::together;
+
+use crate::support::{Backend, open, stores, until_writing};
+
+/// A message that the database refuses fails alone: its neighbours in the group are committed, without a hole.
+async fn a_bad_message_does_not_fail_its_group<B: Backend>() {
+    let backend = B::with(Options { append_writers: 1, ..Options::default() }).await;
+    let stores = stores(backend.database());
+    let ids = users(&stores, 1).await;
+    let stranger = user(2).add(&stores).await.id;
+    let chat = group(ids[0], &[]).add(&stores).await;
+    let empty = MessageBody::from_store(MessageType::Text, String::new());
+    let mut outsider = backend.outsider().await;
+    outsider.lock().await;
+    let append = |message| {
+        let stores = stores.clone();
+        tokio::spawn(async move { stores.messages.append(message).await })
+    };
+    let first = append(message(chat, ids[0]).build());
+    until_writing(backend.database(), 1).await;
+    let good: Vec<_> = (0..10).map(|_| append(message(chat, ids[0]).build())).collect();
+    let bad = append(message(chat, ids[0]).body(empty).build());
+    let strange = append(message(chat, stranger).build());
+    let more: Vec<_> = (0..10).map(|_| append(message(chat, ids[0]).build())).collect();
+    outsider.release().await;
+
+    assert_eq!(bad.await.unwrap().unwrap_err().kind, FailureKind::Broken);
+    assert_eq!(strange.await.unwrap().unwrap(), None);
+    let mut seqs = BTreeSet::new();
+    for appended in [first].into_iter().chain(good).chain(more) {
+        seqs.insert(appended.await.unwrap().unwrap().unwrap().seq.get());
+    }
+    assert_eq!(seqs, (1..=21).collect());
+}
+
+/// Two nodes append to the same chats at the same time: no deadlock, no hole, no duplicate.
+async fn two_nodes_share_chats<B: Backend>() {
+    const EACH: usize = 20;
+    let backend = B::with(Options::default()).await;
+    let other = open(backend.database().url(), Options::default()).await;
+    let nodes = [stores(backend.database()), stores(&other)];
+    let ids = users(&nodes[0], 1).await;
+    let mut chats = Vec::new();
+    for _ in 0..6 {
+        chats.push(group(ids[0], &[]).add(&nodes[0]).await);
+    }
+    let appended = together((0..32).map(|task| {
+        let (stores, chats, sender) = (nodes[task % 2].clone(), chats.clone(), ids[0]);
+        async move {
+            let mut places = Vec::new();
+            for n in 0..EACH {
+                let sent = message(chats[(task + n) % chats.len()], sender).add(&stores).await;
+                places.push((sent.chat, sent.seq.get()));
+            }
+            places
+        }
+    }))
+    .await;
+    let places: BTreeSet<_> = appended.iter().flatten().copied().collect();
+    assert_eq!(places.len(), 32 * EACH, "a seq twice");
+    for chat in chats {
+        let seqs: Vec<_> = places.iter().filter(|(of, _)| *of == chat).map(|(_, seq)| *seq).collect();
+        assert_eq!(seqs, (1..).take(seqs.len()).collect::<Vec<_>>(), "a hole");
+    }
+}
+
+on_both! {
+    a_bad_message_does_not_fail_its_group
+    two_nodes_share_chats
+}

@@ -1,0 +1,89 @@
+//! The databases themselves refuse what must not be, whatever the code above them does.
+
+use diesel::result::{DatabaseErrorKind, Error};
+use mango_persistence::Options;
+
+use crate::support::{Backend, Outsider};
+
+const HASH: &str = "'0123456789abcdef0123456789abcdef'";
+
+/// Two users, a session, a group of the first user, a direct chat of both, a message, a pin, a like.
+fn rows(digest: &str) -> String {
+    let now = "'2026-01-01 00:00:00+00:00'";
+    format!(
+        "INSERT INTO users (phone, password_hash, created_at) VALUES ('+31600000001', 'x', {now}), ('+31600000002', 'x', {now});
+         INSERT INTO sessions (user_id, base_token, created_at) VALUES (1, {digest}, {now});
+         INSERT INTO refresh_tokens (hash, session_id, expires_at) VALUES ({digest}, 1, {now});
+         INSERT INTO chats (kind, name, creator_id, last_activity_at, created_at) VALUES ('group', 'G', 1, {now}, {now});
+         INSERT INTO chats (kind, creator_id, direct_low, direct_high, last_activity_at, created_at) VALUES ('direct', 1, 1, 2, {now}, {now});
+         INSERT INTO members (chat_id, user_id) VALUES (1, 1), (2, 1), (2, 2);
+         INSERT INTO messages (chat_id, seq, sender_id, message_type, content, created_at) VALUES (1, 1, 1, 'text', 'hi', {now});
+         INSERT INTO pins (user_id, chat_id, created_at) VALUES (1, 1, {now});
+         INSERT INTO likes (message_id, user_id, created_at) VALUES (1, 1, {now});"
+    )
+}
+
+/// Statements that must fail, and the constraint that must stop them.
+const REFUSED: [(&str, &str); 27] = [
+    ("UPDATE users SET phone = '+31600000001' WHERE id = 2", "unique"),
+    ("UPDATE users SET phone = '31600000003'", "users_phone_check"),
+    ("UPDATE users SET phone = '+316000x0003'", "users_phone_check"),
+    ("UPDATE users SET phone = '+3160000000031234'", "users_phone_check"),
+    ("UPDATE users SET phone = NULL", "not null"),
+    ("UPDATE users SET name = ''", "users_name_check"),
+    ("UPDATE users SET photo = '../../../etc/passwd'", "users_photo_check"),
+    ("UPDATE users SET description = ''", "users_description_check"),
+    ("UPDATE sessions SET user_id = 99", "foreign key"),
+    ("UPDATE refresh_tokens SET session_id = 99", "foreign key"),
+    ("UPDATE chats SET kind = 'channel'", "chats_kind_check"),
+    ("UPDATE chats SET kind = 'direct' WHERE id = 1", "chats_kind_check"),
+    ("UPDATE chats SET direct_low = 2, direct_high = 1 WHERE id = 2", "chats_kind_check"),
+    ("UPDATE chats SET name = NULL WHERE id = 1", "chats_kind_check"),
+    ("UPDATE chats SET name = '' WHERE id = 2", "chats_name_check"),
+    ("UPDATE chats SET last_seq = -1", "chats_last_seq_check"),
+    (
+        "INSERT INTO chats (kind, creator_id, direct_low, direct_high, last_activity_at, created_at) \
+         SELECT kind, creator_id, direct_low, direct_high, last_activity_at, created_at FROM chats WHERE id = 2",
+        "unique",
+    ),
+    ("INSERT INTO members (chat_id, user_id) VALUES (1, 99)", "foreign key"),
+    ("INSERT INTO members (chat_id, user_id) VALUES (99, 1)", "foreign key"),
+    ("INSERT INTO members (chat_id, user_id) VALUES (1, 1)", "unique"),
+    ("UPDATE pins SET user_id = 2", "foreign key"),
+    ("UPDATE messages SET chat_id = 99", "foreign key"),
+    ("UPDATE messages SET seq = 0", "messages_seq_check"),
+    ("UPDATE messages SET content = ''", "messages_content_check"),
+    ("UPDATE messages SET message_type = 'smell'", "messages_message_type_check"),
+    (
+        "INSERT INTO messages (chat_id, seq, sender_id, message_type, content, created_at) \
+         SELECT chat_id, seq, sender_id, message_type, content, created_at FROM messages",
+        "unique",
+    ),
+    ("INSERT INTO likes (message_id, user_id, created_at) SELECT message_id, 99, created_at FROM likes", "foreign key"),
+];
+
+async fn what_must_not_be_is_refused<B: Backend>() {
+    let backend = B::with(Options::default()).await;
+    let mut outsider = backend.outsider().await;
+    let digest = match outsider {
+        Outsider::Sqlite(_) => format!("CAST({HASH} AS BLOB)"),
+        Outsider::Postgres(_) => format!("{HASH}::bytea"),
+    };
+    outsider.run(&rows(&digest)).await.unwrap();
+    for (sql, constraint) in REFUSED {
+        let Err(Error::DatabaseError(kind, told)) = outsider.run(sql).await else {
+            panic!("not refused: {sql}");
+        };
+        let expected = match constraint {
+            "unique" => matches!(kind, DatabaseErrorKind::UniqueViolation),
+            "not null" => matches!(kind, DatabaseErrorKind::NotNullViolation),
+            "foreign key" => matches!(kind, DatabaseErrorKind::ForeignKeyViolation),
+            check => matches!(kind, DatabaseErrorKind::CheckViolation) && told.message().contains(check),
+        };
+        assert!(expected, "{sql}: {kind:?}, {}", told.message());
+    }
+}
+
+on_both! {
+    what_must_not_be_is_refused
+}

@@ -1,0 +1,127 @@
+//! Nothing waits for ever, and whoever gives up breaks nothing.
+
+use std::time::{Duration, Instant};
+
+use mango_domain::Failure;
+use mango_domain::ports::{CreateChatError, CreateUserError};
+use mango_persistence::Options;
+use mango_testkit::build::{group, message, moment, user, users};
+
+use crate::support::{Backend, is_busy, stores, until_writing};
+
+/// One connection, for which nobody waits long.
+fn narrow() -> Options {
+    Options { max_connections: 1, acquire_timeout: Duration::from_millis(200), ..Options::default() }
+}
+
+/// While the only connection is in use, the next who needs it is told so within the time-out.
+async fn an_exhausted_pool_is_busy<B: Backend>() {
+    let backend = B::with(narrow()).await;
+    let stores = stores(backend.database());
+    let mut outsider = backend.outsider().await;
+    outsider.lock().await;
+    let waiting = tokio::spawn({
+        let stores = stores.clone();
+        async move { stores.users.create(user(1).build()).await }
+    });
+    until_writing(backend.database(), 1).await;
+
+    let start = Instant::now();
+    let refused = stores.users.create(user(2).build()).await;
+    assert!(matches!(refused, Err(CreateUserError::Failed(failure)) if is_busy(&failure)));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+
+    outsider.release().await;
+    waiting.await.unwrap().unwrap();
+    stores.users.create(user(2).build()).await.unwrap();
+}
+
+/// While messages cannot be committed and the queue is full, one more is refused without waiting. Those that wait get in.
+async fn a_full_queue_is_busy_at_once<B: Backend>() {
+    let options = Options { append_queue: 2, append_writers: 1, acquire_timeout: Duration::from_secs(60), ..narrow() };
+    let backend = B::with(options).await;
+    let stores = stores(backend.database());
+    let ids = users(&stores, 1).await;
+    let chat = group(ids[0], &[]).add(&stores).await;
+    let mut outsider = backend.outsider().await;
+    outsider.lock().await;
+    let append = || {
+        let (stores, message) = (stores.clone(), message(chat, ids[0]).build());
+        tokio::spawn(async move { stores.messages.append(message).await })
+    };
+    let mut waiting = vec![append()];
+    until_writing(backend.database(), 1).await;
+    // The writer is busy with the first; two more find room in the queue. Which of these three does not is up to them.
+    waiting.extend([append(), append(), append()]);
+    let (refused, _, mut waiting) = futures_util::future::select_all(waiting).await;
+    let failure: Failure = refused.unwrap().unwrap_err();
+    assert!(is_busy(&failure), "{failure:?}");
+
+    outsider.release().await;
+    let mut seqs = Vec::new();
+    for appended in waiting.drain(..) {
+        seqs.push(appended.await.unwrap().unwrap().unwrap().seq.get());
+    }
+    seqs.sort_unstable();
+    assert_eq!(seqs, [1, 2, 3]);
+}
+
+/// A caller that is cancelled in the middle of a transaction leaves it to end by itself, and the connection usable.
+async fn an_abandoned_transaction_is_whole<B: Backend>() {
+    let backend = B::with(Options { acquire_timeout: Duration::from_secs(60), ..narrow() }).await;
+    let stores = stores(backend.database());
+    let ids = users(&stores, 3).await;
+    let mut outsider = backend.outsider().await;
+    outsider.lock().await;
+    let abandoned = tokio::spawn({
+        let (stores, ids) = (stores.clone(), ids.clone());
+        async move { stores.chats.create(group(ids[0], &ids).build()).await }
+    });
+    until_writing(backend.database(), 1).await;
+    abandoned.abort();
+    assert!(abandoned.await.unwrap_err().is_cancelled());
+    outsider.release().await;
+
+    // This one gets the connection when the abandoned one has given it back.
+    stores.users.seen(ids[0], moment(1)).await.unwrap();
+    let chats = stores.chats.list(ids[0], false).await.unwrap();
+    assert_eq!(chats.len(), 1);
+    assert_eq!(chats[0].members.len(), 3);
+}
+
+/// A closed database has committed what it took, and takes nothing more.
+async fn a_closed_database_is_busy<B: Backend>() {
+    let backend = B::with(Options::default()).await;
+    let (database, stores) = (backend.database(), stores(backend.database()));
+    let ids = users(&stores, 1).await;
+    let chat = group(ids[0], &[]).add(&stores).await;
+    let appends: Vec<_> = (0..100)
+        .map(|_| {
+            let (stores, message) = (stores.clone(), message(chat, ids[0]).build());
+            tokio::spawn(async move { stores.messages.append(message).await })
+        })
+        .collect();
+    database.close().await;
+    let mut taken = 0;
+    for append in appends {
+        match append.await.unwrap() {
+            Ok(message) => taken = taken.max(message.unwrap().seq.get()),
+            Err(failure) => assert!(is_busy(&failure), "{failure:?}"),
+        }
+    }
+    assert!(is_busy(&stores.users.find(ids[0]).await.unwrap_err()));
+    assert!(is_busy(&stores.messages.append(message(chat, ids[0]).build()).await.unwrap_err()));
+    let create = stores.chats.create(group(ids[0], &[]).build()).await;
+    assert!(matches!(create, Err(CreateChatError::Failed(failure)) if is_busy(&failure)));
+    let mut outsider = backend.outsider().await;
+    // A chat whose last message is another one than was acknowledged last breaks the check on seqs.
+    let all_there = format!("UPDATE chats SET last_seq = CASE WHEN last_seq = {taken} THEN last_seq ELSE -1 END");
+    outsider.run(&all_there).await.unwrap();
+}
+
+on_both! {
+    an_exhausted_pool_is_busy
+    a_full_queue_is_busy_at_once
+    an_abandoned_transaction_is_whole
+    a_closed_database_is_busy
+}
