@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// Arguments of `cargo xtask dev`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Which logs to show, in the syntax of RUST_LOG
+    /// Which logs to show, as MANGO_LOG takes it
     #[arg(long, default_value = "info,mango=debug")]
     log: String,
 }
