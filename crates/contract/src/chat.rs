@@ -6,6 +6,7 @@ use mango_domain::usecases::create_chat::ChatRequest;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::decode::object;
 use crate::message::MessageReply;
 use crate::time::WireTime;
 use crate::user::UserBriefReply;
@@ -15,6 +16,7 @@ use crate::user::UserBriefReply;
 #[schema(example = json!({"chat": {"name": "Book club", "is_group": true, "members_array": [2, 3]}}))]
 pub struct CreateChatPayload {
     /// The chat that is asked for.
+    #[serde(deserialize_with = "object")]
     pub chat: NewChatPayload,
 }
 
@@ -51,6 +53,7 @@ impl CreateChatPayload {
 #[schema(example = json!({"chat": {"id": 1}}))]
 pub struct TogglePinPayload {
     /// The chat.
+    #[serde(deserialize_with = "object")]
     pub chat: ChatRef,
 }
 

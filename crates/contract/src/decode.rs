@@ -1,7 +1,11 @@
 //! The reading of JSON, with the path of what does not fit.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use mango_domain::{Error, FieldError};
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 /// Reads a value of any shape as a `T`.
@@ -23,7 +27,7 @@ pub fn decode_str<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
 
 /// Names the field of the request that does not have the shape it should have.
 #[must_use]
-pub fn shape_error<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> Error {
+pub fn shape_error<E: fmt::Display>(error: &serde_path_to_error::Error<E>) -> Error {
     let path = error.path().to_string();
     let message = error.inner().to_string();
     // A missing field is reported at its parent; its name stands between backquotes in the message.
@@ -41,6 +45,25 @@ pub fn shape_error<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) 
 /// Cuts ` at line 1 column 2` off, which says nothing to whoever built the value in a program.
 fn without_position(message: &str) -> &str {
     message.rsplit_once(" at line ").map_or(message, |(text, _)| text)
+}
+
+/// Takes a struct from an object only. By itself serde also takes one from a list of its fields' values.
+pub(crate) fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(Object(PhantomData))
 }
 
 /// Gathers what is wrong with several fields, so that a client learns of all at once.

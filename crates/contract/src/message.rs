@@ -6,6 +6,7 @@ use mango_domain::usecases::send_message::Outgoing;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::decode::object;
 use crate::time::WireTime;
 use crate::user::UserBriefReply;
 
@@ -14,6 +15,7 @@ use crate::user::UserBriefReply;
 #[schema(example = json!({"message": {"chat_id": 1, "content": "Hello!", "message_type": "text"}}))]
 pub struct SendMessagePayload {
     /// The message.
+    #[serde(deserialize_with = "object")]
     pub message: NewMessagePayload,
 }
 
@@ -46,6 +48,7 @@ impl SendMessagePayload {
 #[schema(example = json!({"message": {"id": 1}}))]
 pub struct ToggleLikePayload {
     /// The message.
+    #[serde(deserialize_with = "object")]
     pub message: MessageRef,
 }
 
