@@ -1,0 +1,151 @@
+//! How long a socket lasts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mango_domain::ports::Departure;
+use mango_domain::usecases::Ports;
+use mango_socketio::Options;
+use mango_testkit::Memory;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+
+use crate::support::{Client, Gate, HeldMessages, Person, World};
+
+/// A socket whose token is good for so many seconds.
+async fn short_lived(world: &World, person: &Person, seconds: i64) -> Client {
+    world.client().payload(&world.token(person.id, person.session, seconds)).connect().await.unwrap()
+}
+
+async fn authenticate(client: &mut Client, token: &str) -> Value {
+    client.call("authenticate", json!({ "token": token })).await
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_its_token() {
+    let world = World::new().await;
+    let ann = world.person(1).await;
+    let started = Instant::now();
+    let mut client = short_lived(&world, &ann, 1).await;
+    client.disconnected().await;
+    assert!(started.elapsed() >= Duration::from_millis(900), "not before");
+    assert_eq!(world.departure().await, (ann.id, Departure::Last));
+}
+
+#[tokio::test]
+async fn a_fresh_token_lets_a_socket_go_on() {
+    let world = World::new().await;
+    let ann = world.person(1).await;
+    let (mut renewed, mut control) = (short_lived(&world, &ann, 1).await, short_lived(&world, &ann, 2).await);
+    let answer = authenticate(&mut renewed, &world.token(ann.id, ann.session, 3600)).await;
+    assert_eq!(answer, json!({ "ok": true, "expires_at": "2026-01-01T01:00:00.000000Z" }));
+    // When a token that is good for longer has expired, the first one surely has.
+    control.disconnected().await;
+    assert_eq!(renewed.events().await, []);
+
+    let answer = authenticate(&mut renewed, &world.token(ann.id, ann.session, 1)).await;
+    assert_eq!(answer["ok"], true, "a shorter one counts as well");
+    renewed.disconnected().await;
+}
+
+#[tokio::test]
+async fn a_bad_token_leaves_the_old_one_in_force() {
+    let world = World::new().await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let ended = world.session(ann.id, 3).await;
+    world.use_cases.log_out.run(&ended.principal(&world)).await.unwrap();
+    let mut client = world.connect(&ann).await;
+    let table = [
+        ("garbage".to_owned(), 401, "urn:mango:problem:unauthenticated"),
+        (world.token(ann.id, ann.session, -1), 401, "urn:mango:problem:token-expired"),
+        (ended.token, 401, "urn:mango:problem:session-ended"),
+        (bob.token, 403, "urn:mango:problem:forbidden"),
+    ];
+    for (token, status, kind) in table {
+        let answer = authenticate(&mut client, &token).await;
+        assert_eq!((&answer["error"]["status"], &answer["error"]["type"]), (&json!(status), &json!(kind)), "{answer}");
+        assert_eq!(client.events().await, [], "the socket goes on");
+    }
+    world.memory.store.fail_next("check session");
+    assert_eq!(authenticate(&mut client, &ann.token).await["error"]["status"], 500);
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_sockets_of_its_session_alone() {
+    let world = World::new().await;
+    let ann = world.person(1).await;
+    let other_device = world.session(ann.id, 2).await;
+    let (mut first, mut second) = (world.connect(&ann).await, world.connect(&ann).await);
+    let mut kept = world.connect(&other_device).await;
+    world.use_cases.log_out.run(&ann.principal(&world)).await.unwrap();
+    first.disconnected().await;
+    second.disconnected().await;
+    assert_eq!(kept.events().await, []);
+    assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
+    assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
+}
+
+#[tokio::test]
+async fn a_socket_goes_with_the_session_of_its_latest_token() {
+    let world = World::new().await;
+    let ann = world.person(1).await;
+    let next = world.session(ann.id, 2).await;
+    let mut client = world.connect(&ann).await;
+    assert_eq!(authenticate(&mut client, &next.token).await["ok"], true);
+    world.use_cases.log_out.run(&ann.principal(&world)).await.unwrap();
+    assert_eq!(client.events().await, [], "the old session does not matter any more");
+    world.use_cases.log_out.run(&next.principal(&world)).await.unwrap();
+    client.disconnected().await;
+}
+
+#[tokio::test]
+async fn what_waits_when_a_session_ends_is_not_done() {
+    let gate = Gate::closed();
+    let options = Options::new(Memory::POLICY.max_content);
+    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
+    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    let other_device = world.session(ann.id, 2).await;
+    let (mut client, mut other) = (world.connect(&ann).await, world.connect(&other_device).await);
+    let message = json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } });
+    client.emit("send_message", &message).await;
+    client.emit("toggle_chat_pin", &json!({ "chat": { "id": chat } })).await;
+    gate.arrivals(1).await;
+    world.use_cases.log_out.run(&ann.principal(&world)).await.unwrap();
+    client.disconnected().await;
+    gate.let_through(1);
+    assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
+    let names: Vec<String> = other.events().await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["new_message"], "what had begun is finished, what waited is not begun");
+}
+
+#[tokio::test]
+async fn a_shutdown_finishes_what_was_sent_and_closes_everything() {
+    let gate = Gate::closed();
+    let options = Options::new(Memory::POLICY.max_content);
+    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
+    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    let (mut client, mut idle) = (world.connect(&ann).await, world.connect(&ann).await);
+    let message = json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } });
+    let ack = client.ask("send_message", &message).await;
+    gate.arrivals(1).await;
+    let hub = world.hub.clone();
+    let shutdown = tokio::spawn(async move { hub.shutdown().await });
+    // The idle socket's task is over: the shutdown has begun.
+    assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
+    let refusal = world.client().payload(&ann.token).connect().await.err();
+    assert_eq!(refusal.as_deref(), Some("the server is shutting down"));
+    gate.let_through(1);
+    assert_eq!(client.answer(ack).await["message"]["seq"], 1);
+    client.closed().await;
+    idle.closed().await;
+    timeout(Duration::from_secs(10), shutdown).await.unwrap().unwrap();
+    assert_eq!(world.departure().await, (ann.id, Departure::Last));
+    assert!(!world.is_online(&ann).await);
+    // What happens later finds nobody, and fails nothing.
+    gate.let_through(1);
+    world.say(&ann, chat, "is anybody there?").await;
+}

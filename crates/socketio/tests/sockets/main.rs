@@ -1,0 +1,19 @@
+//! Sockets from the outside: a real server on a real port, and a client that speaks the protocol by hand.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a helper that fails should fail its test"
+)]
+
+mod support;
+
+mod authorization;
+mod connecting;
+mod events;
+mod lifetime;
+mod malformed;
+mod order;
+mod overload;
+mod polling;
+mod presence;

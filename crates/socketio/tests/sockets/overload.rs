@@ -1,0 +1,66 @@
+//! Sockets that send too much, or read too little.
+
+use std::sync::Arc;
+
+use mango_domain::ports::Departure;
+use mango_domain::usecases::Ports;
+use mango_socketio::Options;
+use mango_testkit::Memory;
+use serde_json::{Value, json};
+
+use crate::support::{Client, Gate, HeldMessages, World};
+
+#[tokio::test]
+async fn a_socket_that_sends_more_than_can_wait_is_hung_up_on() {
+    let small = Options { max_incoming: 4, ..Options::new(Memory::POLICY.max_content) };
+    check_flood(small, "x").await;
+    let small = Options { max_incoming_bytes: 100_000, ..Options::new(Memory::POLICY.max_content) };
+    check_flood(small, &"x".repeat(10_000)).await;
+}
+
+async fn check_flood(options: Options, content: &str) {
+    let gate = Gate::closed();
+    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
+    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann]).await;
+    let (mut client, mut other) = (world.connect(&ann).await, world.connect(&bob).await);
+    let message = json!({ "message": { "chat_id": chat, "content": content, "message_type": "text" } });
+    for _ in 0..100 {
+        client.emit("send_message", &message).await;
+    }
+    client.hung_up().await;
+    gate.let_through(100);
+    assert_eq!(world.departure().await, (ann.id, Departure::Last));
+    assert_eq!(other.events().await, [], "others go on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_does_not_keep_up_is_hung_up_on_and_gets_nothing_after_a_hole() {
+    const COUNT: usize = 400;
+    let options = Options { max_outgoing: 16, ..Options::new(Memory::POLICY.max_content) };
+    let world = World::with(options, |ports| ports).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    let (mut slow, mut quick) = (world.connect(&ann).await, world.connect(&bob).await);
+    let content = "x".repeat(Memory::POLICY.max_content);
+    for n in 1..=COUNT {
+        world.say(&bob, chat, &content).await;
+        assert_eq!(quick.event().await.1["seq"], n, "who keeps up gets everything");
+    }
+    let read = seqs(&mut slow).await;
+    assert!(read.len() < COUNT, "the buffers of the system took it all");
+    let expected: Vec<Value> = (1..=read.len()).map(Value::from).collect();
+    assert_eq!(read, expected);
+    assert_eq!(world.departure().await, (ann.id, Departure::Last));
+}
+
+/// What comes until the socket is disconnected.
+async fn seqs(client: &mut Client) -> Vec<Value> {
+    let mut seqs = Vec::new();
+    while let Some(packet) = client.packet().await.filter(|packet| packet != "41") {
+        let (_, payload): (String, Value) = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
+        seqs.push(payload["seq"].clone());
+    }
+    seqs
+}

@@ -1,0 +1,107 @@
+//! Long-polling, over plain HTTP.
+
+use reqwest::{Client as Http, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{Person, World};
+
+/// A client that polls.
+struct Poller {
+    http: Http,
+    url: String,
+}
+
+impl Poller {
+    async fn open(world: &World, path: &str, token: Option<&str>) -> Self {
+        let http = Http::new();
+        let url = format!("http://{}{path}?EIO=4&transport=polling", world.address);
+        let mut request = http.get(&url);
+        if let Some(token) = token {
+            request = request.header("auth", token);
+        }
+        let opened = request.send().await.unwrap().text().await.unwrap();
+        let opened: Value = serde_json::from_str(opened.strip_prefix('0').unwrap()).unwrap();
+        assert_eq!(opened["upgrades"], json!(["websocket"]));
+        let poller = Self { http, url: format!("{url}&sid={}", opened["sid"].as_str().unwrap()) };
+        poller.post("40").await;
+        poller
+    }
+
+    async fn connect(world: &World, person: &Person) -> Self {
+        let poller = Self::open(world, "/ws/socket.io/", Some(&person.token)).await;
+        assert!(poller.poll().await[0].starts_with("40"));
+        poller
+    }
+
+    async fn send(&self, body: impl Into<String>) -> Response {
+        self.http.post(&self.url).body(body.into()).send().await.unwrap()
+    }
+
+    async fn post(&self, body: impl Into<String>) {
+        assert_eq!(self.send(body).await.status(), StatusCode::OK);
+    }
+
+    /// The next packets that are not pings, which it answers.
+    async fn poll(&self) -> Vec<String> {
+        loop {
+            let body = self.http.get(&self.url).send().await.unwrap().text().await.unwrap();
+            let (pings, packets): (Vec<_>, Vec<_>) = body.split('\u{1e}').partition(|packet| *packet == "2");
+            if !pings.is_empty() {
+                self.post("3").await;
+            }
+            if !packets.is_empty() {
+                return packets.into_iter().map(str::to_owned).collect();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_polling_client_sends_and_receives() {
+    let world = World::new().await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    let poller = Poller::connect(&world, &ann).await;
+    let mut other = world.connect(&bob).await;
+
+    let event = |content: &str| {
+        let message = json!({ "chat_id": chat, "content": content, "message_type": "text" });
+        json!(["send_message", { "message": message }])
+    };
+    // Two packets in one request, with the separator between them.
+    poller.post(format!("421{}\u{1e}422{}", event("one"), event("two"))).await;
+    let mut answers = Vec::new();
+    while answers.len() < 2 {
+        answers.append(&mut poller.poll().await);
+    }
+    assert!(answers[0].starts_with("431[{\"ok\":true"), "{answers:?}");
+    assert!(answers[1].starts_with("432[{\"ok\":true"), "{answers:?}");
+    assert_eq!(other.event().await.1["content"], "one");
+    assert_eq!(other.event().await.1["content"], "two");
+
+    other.emit("send_message", &event("three")[1]).await;
+    let news = poller.poll().await;
+    assert!(news[0].starts_with("42[\"new_message\"") && news[0].contains("three"), "{news:?}");
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_does_not_matter_and_a_token_does() {
+    let world = World::new().await;
+    let ann = world.person(1).await;
+    for path in ["/ws/socket.io", "/ws/socket.io/"] {
+        let poller = Poller::open(&world, path, Some(&ann.token)).await;
+        assert!(poller.poll().await[0].starts_with("40"), "{path}");
+        let stranger = Poller::open(&world, path, None).await;
+        assert_eq!(stranger.poll().await, ["44{\"message\":\"an access token is needed\"}"], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused() {
+    let world = World::new().await;
+    let ann = world.person(1).await;
+    let poller = Poller::connect(&world, &ann).await;
+    let huge = json!(["send_message", { "message": "x".repeat(1024 * 1024) }]);
+    assert!(poller.send(format!("42{huge}")).await.status().is_client_error());
+    assert_eq!(world.departure().await.0, ann.id);
+}

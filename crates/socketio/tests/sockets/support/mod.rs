@@ -1,0 +1,142 @@
+//! A server over the ports in memory, users of it, and clients.
+
+mod client;
+mod ports;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use mango_domain::model::{ChatId, MessageId, MessageType, Principal, SessionId, UserId};
+use mango_domain::ports::{AccessClaims, Clock as _, Departure, Tokens as _};
+use mango_domain::usecases::send_message::Outgoing;
+use mango_domain::usecases::{Ports, UseCases};
+use mango_socketio::{Hub, MemoryPresence, Options, Service, build};
+use mango_testkit::{Memory, build as make};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+pub use client::{Client, Connecting};
+use ports::WatchedPresence;
+pub use ports::{Gate, HeldChats, HeldMessages, PanickingLikes};
+
+/// How long anything that must come may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub struct World {
+    pub memory: Memory,
+    pub hub: Hub,
+    pub use_cases: Arc<UseCases>,
+    pub address: SocketAddr,
+    departures: Mutex<mpsc::UnboundedReceiver<(UserId, Departure)>>,
+    _server: AbortOnDropHandle<()>,
+}
+
+/// A user with a session and its token.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub id: UserId,
+    pub session: SessionId,
+    pub token: String,
+}
+
+impl Person {
+    pub fn principal(&self, world: &World) -> Principal {
+        Principal { user: self.id, session: self.session, expires_at: world.memory.clock.now() + TimeDelta::hours(1) }
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with(Options::new(Memory::POLICY.max_content), |ports| ports).await
+    }
+
+    /// With other limits, and with ports replaced.
+    pub async fn with(options: Options, replace: impl FnOnce(Ports) -> Ports) -> Self {
+        let memory = Memory::new();
+        let (hub, service) = build(&options);
+        let events = Arc::new(hub.publisher());
+        let (presence, departures) = WatchedPresence::new(MemoryPresence::default());
+        let ports = Ports { events, presence: Arc::new(presence), ..memory.ports() };
+        let use_cases = Arc::new(UseCases::new(replace(ports), Memory::POLICY));
+        hub.attach(Arc::clone(&use_cases), memory.clock.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = AbortOnDropHandle::new(tokio::spawn(serve(listener, service)));
+        Self { memory, hub, use_cases, address, departures: Mutex::new(departures), _server: server }
+    }
+
+    /// Waits until a connection has gone offline; whose, and whether it was the last.
+    pub async fn departure(&self) -> (UserId, Departure) {
+        timeout(PATIENCE, async { self.departures.lock().await.recv().await }).await.unwrap().unwrap()
+    }
+
+    /// The `n`th user, with a session.
+    pub async fn person(&self, n: u32) -> Person {
+        let stores = self.memory.stores();
+        let id = make::user(n).name(&format!("User {n}")).add(&stores).await.id;
+        self.session(id, n).await
+    }
+
+    /// Another session of a user, whose `n` is not used yet.
+    pub async fn session(&self, user: UserId, n: u32) -> Person {
+        let session = make::session(&self.memory.stores(), user, n).await;
+        Person { id: user, session, token: self.token(user, session, 3600) }
+    }
+
+    /// A token that is good for so many seconds.
+    pub fn token(&self, user: UserId, session: SessionId, seconds: i64) -> String {
+        let issued_at = self.memory.clock.now();
+        let expires_at = issued_at + TimeDelta::seconds(seconds);
+        self.memory.tokens.sign(&AccessClaims { user, session, issued_at, expires_at }).unwrap()
+    }
+
+    /// A group of these people.
+    pub async fn group(&self, people: &[&Person]) -> ChatId {
+        let ids: Vec<UserId> = people.iter().map(|person| person.id).collect();
+        make::group(ids[0], &ids).add(&self.memory.stores()).await
+    }
+
+    /// A message of a member, which nobody was told of.
+    pub async fn message(&self, chat: ChatId, sender: &Person) -> MessageId {
+        make::message(chat, sender.id).add(&self.memory.stores()).await.id
+    }
+
+    /// How to connect.
+    pub fn client(&self) -> Connecting {
+        Connecting::to(self.address)
+    }
+
+    /// A connected socket of a person.
+    pub async fn connect(&self, person: &Person) -> Client {
+        self.client().payload(&person.token).connect().await.unwrap()
+    }
+
+    /// Sends a message to a chat from no socket at all.
+    pub async fn say(&self, person: &Person, chat: ChatId, content: &str) {
+        let outgoing = Outgoing { chat, message_type: MessageType::Text, content: content.to_owned(), origin: None };
+        self.use_cases.send_message.run(&person.principal(self), outgoing).await.unwrap();
+    }
+
+    pub async fn is_online(&self, person: &Person) -> bool {
+        let caller = person.principal(self);
+        self.use_cases.get_user.run(&caller, person.id).await.unwrap().online
+    }
+}
+
+async fn serve(listener: TcpListener, service: Service) {
+    loop {
+        let (socket, _) = listener.accept().await.unwrap();
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service.clone()).with_upgrades();
+        tokio::spawn(async move {
+            // Clients that go away without a word are part of the tests.
+            let _ = connection.await;
+        });
+    }
+}
