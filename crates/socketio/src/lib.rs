@@ -25,7 +25,7 @@
 //!
 //! # The life of a socket
 //!
-//! [`connect`] lets it in, its task ([`connection`]) runs the events that it sends ([`on`]) in their order, and the [`hub`]
+//! `connect` lets it in, its task (`connection`) runs the events that it sends (`on`) in their order, and the `hub`
 //! hangs up on it when its token expires, its session ends, it does not keep up or it floods. A socket that is hung up on
 //! leaves its rooms at once, so that it gets nothing after an event that it missed; its client sees `io server disconnect`.
 
