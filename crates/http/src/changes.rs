@@ -21,8 +21,7 @@ impl Changes {
         Self { runtime, tracker: TaskTracker::new() }
     }
 
-    /// Waits for the changes that have begun, and is not bothered by those that begin meanwhile unless they overlap. To be called
-    /// when no request comes in any more.
+    /// Waits until no change is under way. To be called when no request comes in any more.
     pub async fn finished(&self) {
         self.tracker.close();
         self.tracker.wait().await;

@@ -1,83 +1,78 @@
 //! What the log says, and what it must not say.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use actix_web::http::Method;
 use actix_web::test::{self, TestRequest};
 use mango_testkit::memory::Memory;
 use serde_json::{Value, json};
-use tracing::dispatcher::{self, Dispatch};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::failing::Failing;
 use crate::support::{self, PASSWORD};
 
-/// Keeps what is written.
+/// Keeps what this process writes into its log. A log for each test would miss lines: what a call site has found out about its
+/// subscribers holds for all threads.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
+impl Log {
+    /// The log, down to the finest level.
+    fn listen() -> &'static Self {
+        static LOG: OnceLock<Log> = OnceLock::new();
+        LOG.get_or_init(|| {
+            let log = Self::default();
+            let writer = log.clone();
+            let subscriber = tracing_subscriber::fmt().json().with_env_filter("mango_http=trace,mango_domain=trace");
+            subscriber.with_writer(move || writer.clone()).try_init().unwrap();
+            log
+        })
+    }
 
-    fn make_writer(&'a self) -> Self {
-        self.clone()
+    /// The lines about a request.
+    fn of(&self, request_id: &str) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["span"]["request_id"] == request_id).collect()
     }
 }
 
-impl Log {
-    /// A log of everything down to the finest level that this thread writes while the guard lives.
-    fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let subscriber =
-            tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(log.clone());
-        let guard = dispatcher::set_default(&Dispatch::new(subscriber.finish()));
-        (log, guard)
-    }
-
-    fn lines(&self) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    /// The lines that these modules wrote.
-    fn of(&self, module: &str) -> Vec<Value> {
-        self.lines().into_iter().filter(|line| line["target"].as_str().unwrap().starts_with(module)).collect()
-    }
+/// A request with this id.
+fn request(method: Method, path: &str, id: &'static str) -> TestRequest {
+    TestRequest::with_uri(path).method(method).insert_header(("x-request-id", id))
 }
 
 #[actix_web::test]
 async fn a_request_is_one_line_without_secrets() {
     let memory = Memory::new();
     let app = test::init_service(mango_http::app(support::state(memory.ports()), |_| {})).await;
-    let (log, _guard) = Log::listen();
+    let log = Log::listen();
     let phone = "+31612345678";
-    let create = TestRequest::post().uri("/user/create").set_json(json!({"phone": phone, "password": PASSWORD}));
+    let create = request(Method::POST, "/user/create", "log-1").set_json(json!({"phone": phone, "password": PASSWORD}));
     assert_eq!(test::call_service(&app, create.to_request()).await.status(), 201);
-    let login = TestRequest::post().uri("/auth/login").set_json(json!({"username": phone, "password": PASSWORD}));
+    let login =
+        request(Method::POST, "/auth/login", "log-1").set_json(json!({"username": phone, "password": PASSWORD}));
     let grant: Value = test::call_and_read_body_json(&app, login.to_request()).await;
     let (access, refresh) = (grant["access_token"].as_str().unwrap(), grant["refresh_token"].as_str().unwrap());
-    let look = TestRequest::get()
-        .uri("/user/81005?token=in-the-query")
-        .insert_header(("authorization", format!("Bearer {access}")))
-        .insert_header(("x-request-id", "trace-81"));
+    let look = request(Method::GET, "/user/81005?token=in-the-query", "log-1")
+        .insert_header(("authorization", format!("Bearer {access}")));
     assert_eq!(test::call_service(&app, look.to_request()).await.status(), 404);
 
-    let lines = log.of("mango_http");
+    let lines = log.of("log-1");
     assert_eq!(lines.len(), 3, "{lines:#?}");
     let last = &lines[2];
     assert_eq!(last["level"], "INFO");
-    assert_eq!(last["span"]["request_id"], "trace-81");
     let fields = &last["fields"];
     assert_eq!(
         (&fields["method"], &fields["route"], &fields["status"], &fields["user"]),
@@ -97,17 +92,20 @@ async fn a_failure_is_logged_once_with_its_causes_and_a_refusal_is_not() {
     let mut ports = memory.ports();
     ports.sessions = Arc::new(Failing::Broken);
     let app = test::init_service(mango_http::app(support::state(ports), |_| {})).await;
-    let (log, _guard) = Log::listen();
+    let log = Log::listen();
     let token = ("authorization", "Bearer plain.1.1.1767225600.1798761600");
-    let look = TestRequest::get().uri("/user/me").insert_header(token).insert_header(("x-request-id", "trace-82"));
+    let look = request(Method::GET, "/user/me", "log-2").insert_header(token);
     assert_eq!(test::call_service(&app, look.to_request()).await.status(), 500);
-    let errors: Vec<Value> = log.of("mango_http").into_iter().filter(|line| line["level"] == "ERROR").collect();
-    assert_eq!(errors.len(), 1, "{errors:#?}");
-    assert_eq!(errors[0]["fields"]["error"], "test: failed: secret cause");
-    assert_eq!(errors[0]["span"]["request_id"], "trace-82");
+    let lines = log.of("log-2");
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert_eq!((&lines[0]["level"], &lines[0]["fields"]["status"]), (&json!("INFO"), &json!(500)));
+    assert_eq!(lines[1]["level"], "ERROR");
+    assert_eq!(lines[1]["fields"]["error"], "test: failed: secret cause");
 
-    assert_eq!(test::call_service(&app, TestRequest::get().uri("/user/me").to_request()).await.status(), 401);
-    assert_eq!(log.of("mango_http").iter().filter(|line| line["level"] == "ERROR").count(), 1);
+    let stranger = request(Method::GET, "/user/me", "log-3").to_request();
+    assert_eq!(test::call_service(&app, stranger).await.status(), 401);
+    let lines = log.of("log-3");
+    assert_eq!((lines.len(), &lines[0]["fields"]["status"]), (1, &json!(401)));
 }
 
 #[actix_web::test]
@@ -116,9 +114,10 @@ async fn a_crash_is_logged_with_the_route() {
     let mut state = support::state(memory.ports());
     state.metrics = Arc::new(|| panic!("the metrics crashed"));
     let app = test::init_service(mango_http::app(state, |_| {})).await;
-    let (log, _guard) = Log::listen();
-    assert_eq!(test::call_service(&app, TestRequest::get().uri("/metrics").to_request()).await.status(), 500);
-    let lines = log.of("mango_http");
+    let log = Log::listen();
+    let look = request(Method::GET, "/metrics", "log-4").to_request();
+    assert_eq!(test::call_service(&app, look).await.status(), 500);
+    let lines = log.of("log-4");
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[0]["fields"]["route"], "/metrics");
     assert_eq!((&lines[1]["level"], &lines[1]["fields"]["panic"]), (&json!("ERROR"), &json!("the metrics crashed")));
@@ -133,8 +132,8 @@ async fn a_change_runs_to_its_end_when_the_client_goes_away() {
     let state = support::state(ports);
     let changes = state.changes.clone();
     let app = test::init_service(mango_http::app(state, |_| {})).await;
-    let (log, guard) = Log::listen();
-    let create = TestRequest::post().uri("/user/create");
+    let log = Log::listen();
+    let create = request(Method::POST, "/user/create", "log-5");
     let create = create.set_json(json!({"phone": "+31612345678", "password": PASSWORD})).to_request();
     let mut answer = Box::pin(test::call_service(&app, create));
     tokio::select! {
@@ -142,9 +141,8 @@ async fn a_change_runs_to_its_end_when_the_client_goes_away() {
         () = gate.entered() => {}
     }
     drop(answer);
-    let lines = log.of("mango_http");
+    let lines = log.of("log-5");
     assert_eq!((lines.len(), &lines[0]["fields"]["status"]), (1, &json!(499)));
-    drop(guard);
 
     gate.open();
     changes.finished().await;

@@ -10,6 +10,7 @@
 
 mod authorization;
 mod documentation;
+mod extension;
 mod history;
 mod logging;
 mod operations;

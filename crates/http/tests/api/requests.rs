@@ -101,6 +101,15 @@ async fn a_body_has_a_limit_whether_it_tells_its_length_or_not() {
 }
 
 #[actix_web::test]
+async fn a_client_that_is_still_sending_gets_the_answer() {
+    let server = Server::start().await;
+    let create = || server.request(Method::POST, "/user/create").header("content-type", "application/json");
+    let far_too_large = vec![b' '; 64 * 1024 * 1024];
+    server.send(create().body(far_too_large)).await.assert_problem(413, "too-large");
+    server.send(create().body("{}")).await.assert_fields(&["phone"]);
+}
+
+#[actix_web::test]
 async fn a_picture_has_the_same_limit() {
     let server = Server::with_settings(|settings| settings.max_body = 2000).await;
     let form = |length: usize| {
