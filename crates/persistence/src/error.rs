@@ -107,6 +107,9 @@ fn kind_of(error: &QueryError) -> FailureKind {
 
 #[cfg(test)]
 mod tests {
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, SqliteConnection};
+
     use super::*;
 
     fn check(kind: DatabaseErrorKind, message: &str, expected: FailureKind) {
@@ -118,11 +121,18 @@ mod tests {
     fn tells_full_from_busy_from_broken() {
         let busy = FailureKind::Busy { retry_after: RETRY_AFTER };
         let pg_full = "could not extend file \"base/5/16384\": No space left on device";
-        check(DatabaseErrorKind::Unknown, "database or disk is full", FailureKind::StorageFull);
         check(DatabaseErrorKind::Unknown, pg_full, FailureKind::StorageFull);
         check(DatabaseErrorKind::Unknown, "database is locked", busy);
         check(DatabaseErrorKind::Unknown, "the database system is shutting down", busy);
         check(DatabaseErrorKind::UnableToSendCommand, "connection closed", busy);
         check(DatabaseErrorKind::CheckViolation, "violates check constraint", FailureKind::Broken);
+    }
+
+    #[test]
+    fn knows_sqlite_to_be_full() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("PRAGMA max_page_count = 2; CREATE TABLE t (content)").unwrap();
+        let error = conn.batch_execute("INSERT INTO t VALUES (zeroblob(100000))").unwrap_err();
+        assert_eq!(Fault::Query(error).during("test").kind, FailureKind::StorageFull);
     }
 }

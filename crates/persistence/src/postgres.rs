@@ -4,13 +4,14 @@ mod append;
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult, QueryResult};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
-use tokio_postgres::NoTls;
+use tokio_postgres::{Config, NoTls};
 use url::Url;
 
 use crate::Reason;
@@ -48,6 +49,10 @@ const NOW_MILLIS: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint
 /// A server that hangs must not hang its clients, and a client that hangs must not keep its locks.
 const SETUP: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s';";
 
+/// How long a server may be silent before the operating system asks whether it is still there. The default of two hours would
+/// keep operations waiting that long for a server that was unplugged.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Opens a pool and sees that the server answers.
 pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, Reason> {
     let runtime = Handle::current();
@@ -77,8 +82,15 @@ async fn establish(runtime: Handle, url: String) -> ConnectionResult<Conn> {
 
 /// Opens a connection. Not Diesel's own way, which would leave out why a server cannot be reached.
 pub(crate) async fn open(url: &str) -> ConnectionResult<Conn> {
-    let opened = tokio_postgres::connect(url, NoTls).await;
-    let (client, connection) = opened.map_err(|error| ConnectionError::BadConnection(with_causes(&error)))?;
+    let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(with_causes(&error));
+    let mut config: Config = url.parse().map_err(bad)?;
+    if config.get_application_name().is_none() {
+        config.application_name("mango");
+    }
+    if !url.contains("keepalives") {
+        config.keepalives_idle(SILENCE);
+    }
+    let (client, connection) = config.connect(NoTls).await.map_err(bad)?;
     Conn::try_from_client_and_connection(client, connection).await
 }
 

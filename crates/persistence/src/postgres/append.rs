@@ -56,16 +56,16 @@ impl QueryFragment<Pg> for Append<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH sent AS MATERIALIZED (SELECT * FROM unnest(");
         out.push_bind_param::<Array<BigInt>, _>(&self.chats)?;
-        out.push_sql(", ");
+        out.push_sql("::bigint[], ");
         out.push_bind_param::<Array<BigInt>, _>(&self.senders)?;
-        out.push_sql(", ");
+        out.push_sql("::bigint[], ");
         out.push_bind_param::<Array<Text>, _>(&self.types)?;
-        out.push_sql(", ");
+        out.push_sql("::text[], ");
         out.push_bind_param::<Array<Text>, _>(&self.contents)?;
-        out.push_sql(", ");
+        out.push_sql("::text[], ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.times)?;
         out.push_sql(
-            ") WITH ORDINALITY AS s (chat_id, sender_id, message_type, content, created_at, place)), \
+            "::timestamptz[]) WITH ORDINALITY AS s (chat_id, sender_id, message_type, content, created_at, place)), \
              allowed AS MATERIALIZED (\
                SELECT s.*, row_number() OVER (PARTITION BY s.chat_id ORDER BY s.place) AS nth \
                FROM sent s JOIN members m ON m.chat_id = s.chat_id AND m.user_id = s.sender_id), \

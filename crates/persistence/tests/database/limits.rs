@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use mango_domain::Failure;
+use futures_util::FutureExt;
 use mango_domain::ports::{CreateChatError, CreateUserError};
 use mango_persistence::Options;
 use mango_testkit::build::{group, message, moment, user, users};
 
-use crate::support::{Backend, is_busy, stores, until_writing};
+use crate::support::{Backend, is_busy, queue, stores, until_writing};
 
 /// One connection, for which nobody waits long.
 fn narrow() -> Options {
@@ -45,24 +45,20 @@ async fn a_full_queue_is_busy_at_once<B: Backend>() {
     let chat = group(ids[0], &[]).add(&stores).await;
     let mut outsider = backend.outsider().await;
     outsider.lock().await;
-    let append = || {
-        let (stores, message) = (stores.clone(), message(chat, ids[0]).build());
-        tokio::spawn(async move { stores.messages.append(message).await })
-    };
-    let mut waiting = vec![append()];
+    let mut waiting = vec![queue(&stores, message(chat, ids[0]).build()).await];
     until_writing(backend.database(), 1).await;
-    // The writer is busy with the first; two more find room in the queue. Which of these three does not is up to them.
-    waiting.extend([append(), append(), append()]);
-    let (refused, _, mut waiting) = futures_util::future::select_all(waiting).await;
-    let failure: Failure = refused.unwrap().unwrap_err();
-    assert!(is_busy(&failure), "{failure:?}");
+    // The writer is busy with the first; two more find room in the queue.
+    for _ in 0..2 {
+        waiting.push(queue(&stores, message(chat, ids[0]).build()).await);
+    }
+    let refused = stores.messages.append(message(chat, ids[0]).build()).now_or_never().expect("an answer at once");
+    assert!(is_busy(&refused.unwrap_err()));
 
     outsider.release().await;
     let mut seqs = Vec::new();
-    for appended in waiting.drain(..) {
-        seqs.push(appended.await.unwrap().unwrap().unwrap().seq.get());
+    for appended in waiting {
+        seqs.push(appended.await.unwrap().unwrap().seq.get());
     }
-    seqs.sort_unstable();
     assert_eq!(seqs, [1, 2, 3]);
 }
 

@@ -1,6 +1,12 @@
 //! The stores over real databases. What needs a PostgreSQL server has `postgres` in its path.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 /// Makes of each function, generic over its backend, a test in the module `sqlite` and one in the module `postgres`.
 macro_rules! on_both {

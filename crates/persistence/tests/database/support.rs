@@ -1,12 +1,13 @@
 //! Fresh databases for tests, and a second way into them.
 
 use std::future::Future;
+use std::pin::Pin;
 
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, QueryResult, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
-use mango_domain::Failure;
-use mango_domain::FailureKind;
+use mango_domain::model::{Message, NewMessage};
+use mango_domain::{Failure, FailureKind};
 use mango_persistence::{Database, DatabaseUrl, Options};
 use mango_testkit::{PrivatePostgres, StoreFixture, Stores};
 use tempfile::TempDir;
@@ -81,7 +82,7 @@ impl Backend for Postgres {
 
     async fn outsider(&self) -> Outsider {
         // These URLs have no password, so that they are shown whole.
-        Outsider::Postgres(AsyncPgConnection::establish(&self.database.url().to_string()).await.unwrap())
+        Outsider::Postgres(Box::new(AsyncPgConnection::establish(&self.database.url().to_string()).await.unwrap()))
     }
 }
 
@@ -94,7 +95,7 @@ impl StoreFixture for Postgres {
 /// A connection that Mango knows nothing of.
 pub enum Outsider {
     Sqlite(SqliteConnection),
-    Postgres(AsyncPgConnection),
+    Postgres(Box<AsyncPgConnection>),
 }
 
 impl Outsider {
@@ -143,6 +144,17 @@ pub async fn until_writing(database: &Database, connections: usize) {
     while database.pool_status().last().unwrap().open - database.pool_status().last().unwrap().idle != connections {
         tokio::task::yield_now().await;
     }
+}
+
+/// A message on its way.
+pub type Appending = Pin<Box<dyn Future<Output = Result<Option<Message>, Failure>> + Send>>;
+
+/// Puts a message into the queue, and gives what waits for it to be committed.
+pub async fn queue(stores: &Stores, message: NewMessage) -> Appending {
+    let stores = stores.clone();
+    let mut appending: Appending = Box::pin(async move { stores.messages.append(message).await });
+    assert!(futures_util::poll!(&mut appending).is_pending(), "nothing keeps it from being committed");
+    appending
 }
 
 /// Whether the caller is told to come again later.
