@@ -22,7 +22,11 @@ pub enum Command {
     /// Migrations are applied first. Requests in flight are finished before the server stops.
     Serve,
     /// Apply the migrations of the database and exit
-    Migrate,
+    Migrate {
+        /// Undo this many of the newest migrations instead, with the data that they added
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        down: Option<u32>,
+    },
     /// Check the configuration, the database, the migrations, the data folder and the clock
     ///
     /// Says what to do about each that is not in order, and exits with 1 if there is any.
@@ -59,7 +63,8 @@ mod tests {
         let table = [
             (vec![], Command::Serve),
             (vec!["serve"], Command::Serve),
-            (vec!["migrate"], Command::Migrate),
+            (vec!["migrate"], Command::Migrate { down: None }),
+            (vec!["migrate", "--down", "2"], Command::Migrate { down: Some(2) }),
             (vec!["doctor"], Command::Doctor),
             (vec!["healthcheck"], Command::Healthcheck),
         ];
@@ -71,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_command_is_refused() {
-        for arguments in [["mango", "server"], ["mango", "--port"]] {
+        for arguments in [vec!["mango", "server"], vec!["mango", "--port"], vec!["mango", "migrate", "--down", "0"]] {
             assert!(Cli::try_parse_from(arguments).unwrap_err().exit_code() != 0);
         }
     }

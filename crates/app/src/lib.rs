@@ -1,8 +1,14 @@
 //! The parts of the server that the binary `mango` is wired from.
 
+pub mod background;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod keys;
+pub mod probe;
+pub mod run;
 pub mod server;
+mod signals;
 pub mod system;
 pub mod telemetry;
+pub mod wiring;

@@ -91,12 +91,19 @@ async fn serve(
             // Only Socket.IO answers on this connection from here on, so the client must open another one for anything else.
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        let elapsed = start.elapsed();
-        tracing::info!(status = answer.status().as_u16(), ?elapsed, route = SOCKET_PATH, "websocket");
+        report(answer.status().as_u16(), SOCKET_PATH, start);
         Ok::<_, Infallible>(answer)
     });
     let connection = http1::Builder::new().serve_connection(io, service).with_upgrades();
     connection.await.map_err(io::Error::other)
+}
+
+/// Logs and counts a request as those that stay with actix are logged and counted.
+fn report(status: u16, route: &'static str, start: Instant) {
+    let elapsed_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let labels = [("method", "GET".to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
+    metrics::counter!("mango_http_requests_total", &labels).increment(1);
+    tracing::info!(method = "GET", route, status, elapsed_ms, upgrade = "websocket", "request");
 }
 
 /// Says why and closes.
@@ -112,7 +119,7 @@ async fn refuse(socket: std::net::TcpStream, mut answers: BytesMut, problem: &Pr
     );
     answers.extend_from_slice(head.as_bytes());
     answers.extend_from_slice(&body);
-    tracing::info!(status = problem.status, "upgrade refused");
+    report(problem.status, "unmatched", Instant::now());
     let farewell = async {
         socket.write_all(&answers).await?;
         socket.shutdown().await?;

@@ -1,0 +1,201 @@
+//! What the commands of `mango` do.
+
+use std::fs::DirBuilder;
+use std::io::{self, ErrorKind, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use mango_persistence::Database;
+use tokio::net::TcpSocket;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout_at;
+
+use crate::cli::Command;
+use crate::config::{Loaded, Settings};
+use crate::server::{self, Stopped};
+use crate::signals::Signals;
+use crate::telemetry::{logs, metrics};
+use crate::{background, doctor, probe, wiring};
+
+/// Connections that may wait to be accepted: all clients come back at once after a restart.
+const BACKLOG: u32 = 4096;
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// Whatever kept it from being done, in one line.
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    if command == Command::Doctor {
+        return doctor::run(&mut io::stdout().lock());
+    }
+    let Loaded { settings, warnings } = Settings::from_process()?;
+    if command == Command::Healthcheck {
+        return healthcheck(&settings);
+    }
+    // Not dropped before the last line is written.
+    let _log_files = logs::install(&settings)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = runtime(&settings)?;
+    let done = runtime.block_on(async {
+        match command {
+            Command::Migrate { down } => migrate(&settings, down).await,
+            _ => serve(&settings).await,
+        }
+    });
+    // A hash or a picture that is being worked on for a client that is gone holds nobody up.
+    runtime.shutdown_background();
+    done
+}
+
+/// The runtime of everything but the HTTP workers, which have one each.
+pub(crate) fn runtime(settings: &Settings) -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(settings.workers.get()).thread_name("mango").enable_all().build()
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let metrics = metrics::install()?;
+    // The port comes first: who cannot have it should not touch the database of the one who has.
+    let listener = bind(settings.bind)?;
+    let address = listener.local_addr()?;
+    let database = open(settings).await?;
+    let applied = database.migrate().await?;
+    if !applied.is_empty() {
+        tracing::info!(migrations = applied.len(), "migrated the database");
+    }
+    let wired = wiring::wire(settings, &database, metrics.clone())?;
+    background::spawn(wired.use_cases.clone(), database.clone(), metrics, &wired.stopping);
+
+    let mut signals = Signals::install()?;
+    let options = server::Options { workers: settings.workers.get(), shutdown_timeout: settings.shutdown_timeout };
+    let app = {
+        let (http, sockets) = (wired.http.clone(), wired.sockets.clone());
+        move || {
+            let sockets = sockets.clone();
+            mango_http::app(http.clone(), move |config| server::mount(config, &sockets))
+        }
+    };
+    let mut running = server::listen(listener, app, &wired.sockets, options)?;
+    announce(settings, address).context("cannot write to standard output")?;
+
+    tokio::select! {
+        error = running.failed() => return Err(error).context("the server failed"),
+        signal = signals.next() => tracing::info!(signal, "shutting down"),
+    }
+    let deadline = tokio::time::Instant::now() + settings.shutdown_timeout;
+    wired.stopping.cancel();
+    let stopping = async {
+        let stopped = running.stop(wired.hub.shutdown()).await;
+        let settled = timeout_at(deadline, async {
+            wired.http.changes.finished().await;
+            database.close().await;
+        });
+        (stopped, settled.await.is_ok())
+    };
+    let (stopped, settled) = tokio::select! {
+        ended = stopping => ended,
+        signal = signals.next() => {
+            tracing::warn!(signal, "not waiting for the shutdown");
+            return Ok(ExitCode::from(130));
+        }
+    };
+    match stopped {
+        Stopped::Clean if settled => tracing::info!("stopped"),
+        Stopped::Clean => tracing::warn!("stopped with changes under way"),
+        Stopped::Cut { sockets } => tracing::warn!(sockets, "stopped when time was up, connections were cut"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says where everything is, on standard output; the log goes elsewhere.
+fn announce(settings: &Settings, address: SocketAddr) -> io::Result<()> {
+    let data = std::path::absolute(&settings.data_dir).unwrap_or_else(|_| settings.data_dir.clone());
+    let mut out = io::stdout().lock();
+    writeln!(out, "Mango {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "  documentation  http://{}/docs", probe::reachable(address))?;
+    writeln!(out, "  data           {}", data.display())?;
+    writeln!(out, "  database       {}", settings.database)?;
+    out.flush()
+}
+
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    match listen_on(address) {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            let who = if probe::is_mango(address) { "another Mango" } else { "another program" };
+            bail!("{address} is in use by {who}; stop it, or set MANGO_BIND to another address or port")
+        }
+        Err(error) => bail!("cannot listen on {address}: {error}; set MANGO_BIND to an address of this machine"),
+    }
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Without it, the port could not be had for a minute after a restart. On Windows it would let two servers share it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+/// Opens the database, and makes the folders of the data if they are not there.
+pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Database> {
+    make_folder(&settings.data_dir)?;
+    if let Some(folder) = settings.database.file().and_then(Path::parent) {
+        make_folder(folder)?;
+    }
+    Ok(Database::connect(&settings.database, wiring::database_options(settings)).await?)
+}
+
+/// Makes a folder that its owner may change, its group may read, and others may not.
+fn make_folder(path: &Path) -> anyhow::Result<()> {
+    // The parent of a bare file name.
+    if path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
+    builder.create(path).with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+async fn migrate(settings: &Settings, down: Option<u32>) -> anyhow::Result<ExitCode> {
+    let database = open(settings).await?;
+    let mut changed = Vec::new();
+    match down {
+        None => changed = database.migrate().await?,
+        Some(count) => {
+            for _ in 0..count {
+                let Some(version) = database.revert_last_migration().await? else { break };
+                changed.push(version);
+            }
+        }
+    }
+    let done = if down.is_some() { "undone" } else { "applied" };
+    let mut out = io::stdout().lock();
+    for version in &changed {
+        writeln!(out, "{done} {version}")?;
+    }
+    if changed.is_empty() {
+        writeln!(out, "nothing to do on {}", settings.database)?;
+    }
+    drop(out);
+    database.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let address = probe::reachable(settings.bind);
+    match probe::get(settings.bind, "/readyz") {
+        Ok((200, _)) => {
+            writeln!(io::stdout(), "http://{address} is ready")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok((status, _)) => bail!("http://{address} is not ready, it answers with {status}"),
+        Err(error) => bail!("http://{address} does not answer: {error}"),
+    }
+}

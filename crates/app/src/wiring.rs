@@ -1,0 +1,158 @@
+//! The composition root: which adapter stands behind each port, and what the settings mean to each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use mango_domain::error::chain;
+use mango_domain::ports::{Clock, Random};
+use mango_domain::usecases::{Policy, Ports, UseCases};
+use mango_http::{Changes, CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies};
+use mango_media::{FileMedia, ImageLimits, ImageProcessor};
+use mango_persistence::Database;
+use mango_security::{Argon2Passwords, JwtTokens};
+use mango_socketio::{Hub, MemoryPresence};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{CookieSecure, CorsOrigins, Settings};
+use crate::keys;
+use crate::server::{Origins, Sockets};
+use crate::system::{OsRandom, SystemClock};
+
+/// How long the database may take to say that it is there.
+const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The parts of a server, connected with each other.
+pub struct Wired {
+    /// What the HTTP routes work with.
+    pub http: HttpState,
+    /// The sockets, for the port.
+    pub sockets: Sockets,
+    /// The sockets, for taking leave of them.
+    pub hub: Hub,
+    /// What can be done.
+    pub use_cases: Arc<UseCases>,
+    /// Cancelled when the server is to count as not ready any more.
+    pub stopping: CancellationToken,
+}
+
+/// How a database is opened under these settings.
+#[must_use]
+pub fn database_options(settings: &Settings) -> mango_persistence::Options {
+    let max_connections = settings.database_pool.get();
+    mango_persistence::Options { max_connections, ..mango_persistence::Options::default() }
+}
+
+/// Connects the parts. They work on the runtime that this is called on.
+///
+/// # Errors
+/// When there is no signing key, no randomness, or no folder for photos.
+pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle) -> anyhow::Result<Wired> {
+    let random: Arc<dyn Random> = Arc::new(OsRandom);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let key = keys::signing_key(settings, &*random)?;
+    let media = settings.media_dir();
+    let media = FileMedia::open(&media).with_context(|| format!("the folder {} cannot be used", media.display()))?;
+    let media = Arc::new(media);
+    let limits = ImageLimits { bytes: wide(settings.max_photo), ..ImageLimits::default() };
+    let policy = Policy {
+        access_ttl: settings.access_ttl,
+        refresh_ttl: settings.refresh_ttl,
+        max_content: settings.max_content,
+    };
+    let socket_options = mango_socketio::Options::new(settings.max_content);
+    let (hub, service) = mango_socketio::build(&socket_options);
+    let ports = Ports {
+        users: database.users(),
+        sessions: database.sessions(),
+        chats: database.chats(),
+        messages: database.messages(),
+        likes: database.likes(),
+        passwords: Arc::new(Argon2Passwords::new(mango_security::PoolSize::default(), random.clone())?),
+        tokens: Arc::new(JwtTokens::new(&key, random.clone())),
+        images: Arc::new(ImageProcessor::new(limits, mango_media::PoolSize::default())),
+        media: media.clone(),
+        events: Arc::new(hub.publisher()),
+        presence: Arc::new(MemoryPresence::default()),
+        clock: clock.clone(),
+        random,
+    };
+    let use_cases = Arc::new(UseCases::new(ports, policy));
+    hub.attach(use_cases.clone(), clock);
+
+    let stopping = CancellationToken::new();
+    let readiness = DatabaseReadiness { database: database.clone(), stopping: stopping.clone() };
+    let http = HttpState {
+        use_cases: use_cases.clone(),
+        media,
+        readiness: Arc::new(readiness),
+        metrics: Arc::new(move || metrics.render()),
+        changes: Changes::on(Handle::current()),
+        settings: http_settings(settings),
+    };
+    let sockets = Sockets::new(service, origins(settings), socket_options.max_message);
+    Ok(Wired { http, sockets, hub, use_cases, stopping })
+}
+
+fn http_settings(settings: &Settings) -> mango_http::Settings {
+    mango_http::Settings {
+        max_body: settings.max_body,
+        cors: match &settings.cors_origins {
+            CorsOrigins::Any => CorsPolicy::AnyOrigin,
+            CorsOrigins::Only(origins) => CorsPolicy::Origins(origins.clone()),
+        },
+        secure_cookies: match settings.cookie_secure {
+            CookieSecure::Auto => SecureCookies::Auto,
+            CookieSecure::Always => SecureCookies::Always,
+            CookieSecure::Never => SecureCookies::Never,
+        },
+        ..mango_http::Settings::default()
+    }
+}
+
+fn origins(settings: &Settings) -> Origins {
+    match &settings.cors_origins {
+        CorsOrigins::Any => Origins::Any,
+        CorsOrigins::Only(origins) => Origins::Only(origins.clone()),
+    }
+}
+
+fn wide(size: usize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
+}
+
+/// Ready while the database answers, has the migrations of this binary, and nobody has asked the server to stop.
+struct DatabaseReadiness {
+    database: Database,
+    stopping: CancellationToken,
+}
+
+impl DatabaseReadiness {
+    /// What is wrong with the database; the causes are for the log.
+    async fn trouble(&self) -> Option<String> {
+        match timeout(READINESS_TIMEOUT, self.database.migration_status()).await {
+            Ok(Ok(status)) if status.pending.is_empty() => None,
+            Ok(Ok(status)) => Some(format!("lacks {} migrations", status.pending.len())),
+            Ok(Err(failure)) => {
+                tracing::warn!(error = chain(&failure), "the database does not answer");
+                Some("does not answer".to_owned())
+            }
+            Err(_) => Some(format!("has not answered for {} s", READINESS_TIMEOUT.as_secs())),
+        }
+    }
+}
+
+#[async_trait]
+impl Readiness for DatabaseReadiness {
+    async fn failed(&self) -> Vec<FailedCheck> {
+        if self.stopping.is_cancelled() {
+            return vec![FailedCheck { name: "server".to_owned(), message: "is shutting down".to_owned() }];
+        }
+        let check = |message| FailedCheck { name: "database".to_owned(), message };
+        self.trouble().await.map(check).into_iter().collect()
+    }
+}
