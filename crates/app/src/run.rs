@@ -79,7 +79,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
         }
     };
     let mut running = server::listen(listener, app, &wired.sockets, options)?;
-    announce(settings, address).context("cannot write to standard output")?;
+    if let Err(error) = announce(settings, address) {
+        // Whoever closed standard output, as `mango | head -1` does, still wants a server.
+        tracing::info!(%error, %address, "listening, and nobody reads standard output");
+    }
 
     tokio::select! {
         error = running.failed() => return Err(error).context("the server failed"),

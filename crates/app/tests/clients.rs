@@ -1,6 +1,7 @@
 //! The official Socket.IO clients, for JavaScript and for Python, against the real binary on both databases.
 //!
 //! `cargo xtask test` installs the clients and says where they are.
+#![expect(clippy::expect_used, clippy::panic, reason = "a helper that fails should fail its test")]
 
 mod support;
 
@@ -8,7 +9,7 @@ mod clients {
     use std::path::{Path, PathBuf};
     use std::process::Command;
 
-    use mango_testkit::postgres::PrivatePostgres;
+    use mango_testkit::PrivatePostgres;
 
     use super::support::Server;
 
@@ -28,9 +29,9 @@ mod clients {
     }
 
     fn installed(variable: &str) -> PathBuf {
-        std::env::var_os(variable)
-            .map(PathBuf::from)
-            .unwrap_or_else(|| panic!("{variable} is not set: run this with `cargo xtask test`, which installs the clients"))
+        std::env::var_os(variable).map(PathBuf::from).unwrap_or_else(|| {
+            panic!("{variable} is not set: run this with `cargo xtask test`, which installs the clients")
+        })
     }
 
     #[test]
