@@ -1,4 +1,4 @@
-//! Measures how many messages a second a database appends: `append_rate <database URL> [tasks] [chats] [seconds]`.
+//! Measures how many messages a second a database appends: `append_rate <database URL> [tasks] [chats] [seconds] [writers]`.
 //!
 //! Each task appends a message of 100 bytes, waits until it is committed, and appends the next. It adds users and chats to the
 //! database, so give it one that is not needed any more.
@@ -23,7 +23,11 @@ async fn main() -> Result<()> {
     let number = |at: usize, default: u32| arguments.get(at).map_or(Ok(default), |raw| raw.parse());
     let (tasks, chats, seconds) = (number(1, 64)?, number(2, 1)?, number(3, 5)?);
 
-    let database = Database::connect(&url, Options::default()).await?;
+    let mut options = Options::default();
+    if let Some(writers) = arguments.get(4) {
+        options.append_writers = writers.parse()?;
+    }
+    let database = Database::connect(&url, options).await?;
     database.migrate().await?;
     let now = to_micros(Utc::now());
     let phone = Phone::from_store(format!("+316{:08}", now.timestamp_micros().rem_euclid(100_000_000)));

@@ -34,7 +34,7 @@ impl Default for Options {
             acquire_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(5),
             append_queue: 2048,
-            append_writers: 3,
+            append_writers: 2,
         }
     }
 }
