@@ -9,6 +9,8 @@ use crate::resize::Fault;
 /// Where artefacts begin to be hard to find in photos.
 const JPEG_QUALITY: u8 = 85;
 const WEBP_QUALITY: f32 = 80.0;
+/// How hard libwebp tries, from 0 to 6. Its default, 4, makes files 8 % smaller and takes two and a half times as long.
+const WEBP_METHOD: i32 = 2;
 
 /// Writes a JPEG. Where the picture is transparent it becomes white, which is what most pages show through.
 pub(crate) fn jpeg(picture: &DynamicImage) -> Result<Vec<u8>, Fault> {
@@ -22,6 +24,7 @@ pub(crate) fn jpeg(picture: &DynamicImage) -> Result<Vec<u8>, Fault> {
 pub(crate) fn webp(picture: &DynamicImage) -> Result<Vec<u8>, Fault> {
     let mut config = WebPConfig::new().map_err(|()| "libwebp refused its own defaults")?;
     config.quality = WEBP_QUALITY;
+    config.method = WEBP_METHOD;
     let layout = if picture.color().has_alpha() { PixelLayout::Rgba } else { PixelLayout::Rgb };
     let converted;
     let pixels = match picture {

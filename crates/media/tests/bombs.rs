@@ -22,7 +22,7 @@ async fn bombs_cost_neither_memory_nor_time() {
         let (took, grew) = (started.elapsed(), peak() - before);
         println!("{what}: {refused:?} after {took:?} and {} KiB", grew / 1024);
         assert!(matches!(refused, Err(ImageError::TooLarge(_))), "{what}: {refused:?}");
-        assert!(took < Duration::from_millis(500), "{what} took {took:?}");
+        assert!(took < Duration::from_secs(2), "{what} took {took:?}");
         assert!(grew < 8 * MIB, "{what} took {grew} bytes");
     }
 
@@ -35,7 +35,7 @@ async fn bombs_cost_neither_memory_nor_time() {
         processor.process(picture).await.unwrap();
         let (took, grew) = (started.elapsed(), peak() - before);
         println!("{what} of {bytes} bytes took {took:?} and {} MiB", grew / MIB);
-        assert!(took < Duration::from_secs(30), "{what} took {took:?}");
+        assert!(took < Duration::from_secs(60), "{what} took {took:?}");
         assert!(grew < 512 * MIB, "{what} took {grew} bytes");
     }
 }
