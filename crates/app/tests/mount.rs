@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails should fail its test")]
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpResponse, web};
 use bytes::Bytes;
@@ -431,6 +431,29 @@ async fn a_stop_answers_what_was_asked_and_takes_leave_of_sockets() {
     assert_eq!(stopping.await.unwrap(), Stopped::Clean);
     assert!(TcpStream::connect(address).await.is_err(), "the port is free");
     TcpListener::bind(address).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_does_not_wait_for_those_who_never_joined() {
+    let mounted = Mounted::start(Origins::Any);
+    let mut socket = mounted.websocket().await;
+    assert!(text(&mut socket).await.starts_with("0{"));
+    let client = reqwest::Client::new();
+    let polling = mounted.url("/ws/socket.io/?EIO=4&transport=polling");
+    let open = client.get(&polling).send().await.unwrap().text().await.unwrap();
+    let open: serde_json::Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+    let session = format!("{polling}&sid={}", open["sid"].as_str().unwrap());
+    // The first poll gets the first ping, the second has nothing to get.
+    client.get(&session).send().await.unwrap();
+    let poll = tokio::spawn(client.get(&session).send());
+
+    let begun = Instant::now();
+    assert_eq!(mounted.stop().await, Stopped::Clean);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    while let Some(Ok(_)) = timeout(SOON, socket.next()).await.unwrap() {}
+    // Whether it had arrived when the server stopped is up to the machine.
+    let answer = poll.await.unwrap();
+    assert!(answer.is_err() || answer.unwrap().status() == 503);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,15 +38,20 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
     let converted = convert(request, body).map_err(|error| Problem::new(ProblemKind::BadRequest, error.to_string()))?;
     let client = request.peer_addr();
     let task = {
-        let sockets = sockets.clone();
+        let (sockets, open) = (sockets.clone(), sockets.tracker().token());
         async move {
+            let _open = open;
             let (head, body) = sockets.call(converted, client).await.into_parts();
             body.collect().await.map(|body| (head, body.to_bytes()))
         }
     };
     // A client that hangs up takes its request with it, and a panic ends this request alone.
     let task = AbortOnDropHandle::new(sockets.runtime().spawn(task));
-    match task.await {
+    let answer = tokio::select! {
+        answer = task => answer,
+        () = sockets.hang_up().cancelled() => return Err(Problem::unavailable(Duration::from_secs(1))),
+    };
+    match answer {
         Ok(Ok((head, body))) => Ok(revert(head, body)),
         Ok(Err(error)) => {
             tracing::error!(%error, "a polling answer broke off");

@@ -10,6 +10,10 @@ use tokio::time::timeout;
 
 use super::sockets::Sockets;
 
+/// How long connections may take to close once they were told. Those that nobody could tell, because they are not let in yet or
+/// were refused, have no reason to close at all.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// A server that runs until it is stopped.
 pub struct Running {
     server: JoinHandle<io::Result<()>>,
@@ -23,9 +27,9 @@ pub struct Running {
 pub enum Stopped {
     /// Everything was answered and closed.
     Clean,
-    /// Time ran out with this many upgraded connections open, or with requests unanswered.
+    /// Time ran out with this many sockets open, or with other requests unanswered.
     Cut {
-        /// Upgraded connections that were still open.
+        /// Upgraded connections and polling requests that were still open.
         sockets: usize,
     },
 }
@@ -56,6 +60,9 @@ impl Running {
         let all = async {
             tokio::join!(stopping, async {
                 tell.await;
+                if timeout(FAREWELL, sockets.tracker().wait()).await.is_err() {
+                    sockets.hang_up().cancel();
+                }
                 sockets.tracker().wait().await;
             });
             (&mut server).await

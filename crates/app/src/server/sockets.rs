@@ -39,6 +39,7 @@ struct Shared {
     max_payload: usize,
     open: TaskTracker,
     closing: CancellationToken,
+    hang_up: CancellationToken,
 }
 
 impl Sockets {
@@ -68,11 +69,12 @@ impl Sockets {
             max_payload,
             open: TaskTracker::new(),
             closing: CancellationToken::new(),
+            hang_up: CancellationToken::new(),
         };
         Self { shared: Arc::new(shared) }
     }
 
-    /// How many upgraded connections are open.
+    /// How many upgraded connections are open and how many polling requests are being answered, together.
     #[must_use]
     pub fn open(&self) -> usize {
         self.shared.open.len()
@@ -105,5 +107,10 @@ impl Sockets {
     /// Cancelled once the server no longer takes sockets.
     pub(super) fn closing(&self) -> &CancellationToken {
         &self.shared.closing
+    }
+
+    /// Cancelled once sockets have been told that the server goes, for those that are still there.
+    pub(super) fn hang_up(&self) -> &CancellationToken {
+        &self.shared.hang_up
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::sockets::Sockets;
-use super::stream::Rewound;
+use super::stream::Upgraded;
 use super::{PROBLEM_JSON, SOCKET_PATH, head, problem_body};
 
 /// How long a connection that was refused may take to read why.
@@ -83,7 +83,7 @@ async fn serve(
 ) -> io::Result<()> {
     let mut socket = TcpStream::from_std(socket)?;
     socket.write_all(pending).await?;
-    let io = TokioIo::new(Rewound::new(already_read, socket, open));
+    let io = TokioIo::new(Upgraded::new(already_read, socket, sockets.hang_up(), open));
     let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
         let start = Instant::now();
         let mut answer = sockets.call(request.map(Either::Left), client).await;
