@@ -1,9 +1,9 @@
 //! The files of a photo. They are made of pixels alone, so nothing of a stranger's metadata can be in them.
 
-use image::{DynamicImage, RgbImage};
+use image::codecs::jpeg::JpegEncoder;
+use image::{DynamicImage, ImageEncoder, RgbImage};
 use webp::{PixelLayout, WebPConfig};
 
-use crate::jpeg;
 use crate::resize::Fault;
 
 /// Where artefacts begin to be hard to find in photos.
@@ -14,10 +14,22 @@ const WEBP_METHOD: i32 = 2;
 
 /// Writes a JPEG. Where the picture is transparent it becomes white, which is what most pages show through.
 pub(crate) fn jpeg(picture: &DynamicImage) -> Result<Vec<u8>, Fault> {
-    match picture {
-        DynamicImage::ImageRgb8(pixels) => jpeg::encode(pixels, JPEG_QUALITY),
-        other => jpeg::encode(&on_white(other), JPEG_QUALITY),
-    }
+    let mut file = Vec::new();
+    let flat;
+    let pixels = match picture {
+        DynamicImage::ImageRgb8(pixels) => pixels,
+        other => {
+            flat = on_white(other);
+            &flat
+        }
+    };
+    JpegEncoder::new_with_quality(&mut file, JPEG_QUALITY).write_image(
+        pixels,
+        pixels.width(),
+        pixels.height(),
+        image::ExtendedColorType::Rgb8,
+    )?;
+    Ok(file)
 }
 
 /// Writes a lossy WebP, transparency included.

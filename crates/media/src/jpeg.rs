@@ -1,4 +1,4 @@
-//! Reads JPEG. Its structure is walked before it is decoded, to see that the file is whole and what it will cost.
+//! JPEG: its structure is walked before it is decoded, to see that the file is whole and what it will cost.
 
 use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, RgbImage};
