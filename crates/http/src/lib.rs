@@ -1,7 +1,7 @@
 //! The HTTP API on actix-web: reads requests, calls use cases, writes replies. What is said on the wire is `mango-contract`'s;
 //! who may do what is decided in `mango-domain`.
 //!
-//! [`app`] makes the whole application, middleware included, and takes further routes that go under the same middleware:
+//! [`app()`] makes the whole application, middleware included, and takes further routes that go under the same middleware:
 //!
 //! ```no_run
 //! # fn sockets(_: &mut actix_web::web::ServiceConfig) {}
