@@ -18,8 +18,8 @@ pub(crate) struct Args {
     clean: bool,
 }
 
-/// What a person needs besides the binary. What is not there is left out.
-const COMPANIONS: [&str; 6] = ["README.md", "CHANGELOG.md", "LICENSE", "LICENSE-MIT", "LICENSE-APACHE", ".env.example"];
+/// What a person needs besides the binary.
+const COMPANIONS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE", ".env.example"];
 
 /// Builds and packs into the folder `dist` of the build folder.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
@@ -55,10 +55,9 @@ fn pack(workspace: &Workspace, binary: &Path, file: &str) -> Result<PathBuf> {
     }
     fs::create_dir_all(&folder)?;
     fs::copy(binary, folder.join(file)).with_context(|| format!("cannot copy {}", binary.display()))?;
-    for companion in COMPANIONS.map(|companion| (workspace.root.join(companion), folder.join(companion))) {
-        if companion.0.exists() {
-            fs::copy(companion.0, companion.1)?;
-        }
+    for companion in COMPANIONS {
+        let found = fs::copy(workspace.root.join(companion), folder.join(companion));
+        found.with_context(|| format!("cannot copy {companion}"))?;
     }
     let archive = format!("{name}.tar.gz");
     shell::run(Command::new("tar").current_dir(&dist).args(["-czf", &archive, &name]))?;

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Findings;
 
 /// The house, and the files that tools and people look for there.
-const ALLOWED: [&str; 19] = [
+const ALLOWED: [&str; 17] = [
     ".cargo",
     ".ci",
     ".env.example",
@@ -17,8 +17,6 @@ const ALLOWED: [&str; 19] = [
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE",
-    "LICENSE-APACHE",
-    "LICENSE-MIT",
     "README.md",
     "clippy.toml",
     "crates",
