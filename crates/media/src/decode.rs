@@ -14,6 +14,10 @@ use crate::jpeg;
 use crate::limits::{ImageLimits, too_much_memory};
 use crate::webp_layout::Layout;
 
+/// Most bytes that the compressed metadata of a PNG may have beyond what the file has. Colour profiles have a few kilobytes, those of
+/// printing presses two megabytes.
+const MAX_METADATA: u64 = 4 * 1024 * 1024;
+
 /// A decoded picture and what of its metadata changes how it looks.
 pub(crate) struct Picture {
     /// The pixels as they lie in the file.
@@ -39,7 +43,9 @@ fn decode_any(bytes: &[u8], limits: &ImageLimits) -> Result<Picture, ImageError>
     match image::guess_format(bytes).map_err(|_| ImageError::NotAPicture)? {
         ImageFormat::Jpeg => jpeg::decode(bytes, limits),
         ImageFormat::Png => {
-            read(PngDecoder::with_limits(Cursor::new(bytes), decoder_limits(limits, limits.memory)), limits)
+            // What is inflated before the picture itself is its metadata. A profile beyond this is passed over.
+            let metadata = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(MAX_METADATA);
+            read(PngDecoder::with_limits(Cursor::new(bytes), decoder_limits(limits, metadata)), limits)
         }
         ImageFormat::Gif => read(GifDecoder::new(Cursor::new(bytes)), limits),
         ImageFormat::WebP => {

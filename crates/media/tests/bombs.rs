@@ -26,6 +26,15 @@ async fn bombs_cost_neither_memory_nor_time() {
         assert!(grew < 8 * MIB, "{what} took {grew} bytes");
     }
 
+    // A small picture with a colour profile that inflates to 256 MiB is taken, and the profile passed over.
+    let picture = png_with_profile(&vec![0; 256 << 20]);
+    assert!(picture.len() < 4_000_000, "the profile has {} bytes in the file", picture.len());
+    forget_peak();
+    let before = peak();
+    processor.process(picture).await.unwrap();
+    let grew = peak() - before;
+    assert!(grew < 32 * MIB, "a profile took {grew} bytes");
+
     // The most that is taken: 50 million pixels, all alike, in a file of about a megabyte.
     for (what, picture) in largest() {
         let bytes = picture.len();
@@ -88,16 +97,32 @@ fn encode(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
     file.into_inner()
 }
 
+/// A PNG with a colour profile.
+fn png_with_profile(profile: &[u8]) -> Vec<u8> {
+    let plain = encode(DynamicImage::new_rgb8(8, 8), ImageFormat::Png);
+    let after_header = 8 + 12 + 13;
+    let (header, rest) = plain.split_at(after_header);
+    let body = [b"bomb\0\0".as_slice(), &fdeflate::compress_to_vec(profile)].concat();
+    [header, &png_part(b"iCCP", &body), rest].concat()
+}
+
+/// A chunk of a PNG.
+fn png_part(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let named = [kind.as_slice(), body].concat();
+    let length = u32::try_from(body.len()).unwrap();
+    [&length.to_be_bytes(), named.as_slice(), &crc32(&named).to_be_bytes()].concat()
+}
+
 /// A PNG with a header and the start of its data.
 fn png_header(width: u32, height: u32, depth: u8, colour: u8) -> Vec<u8> {
-    let part = |kind: &[u8; 4], body: &[u8]| {
-        let named = [kind.as_slice(), body].concat();
-        let length = u32::try_from(body.len()).unwrap();
-        [&length.to_be_bytes(), named.as_slice(), &crc32(&named).to_be_bytes()].concat()
-    };
     let header = [&width.to_be_bytes(), &height.to_be_bytes(), [depth, colour, 0, 0, 0].as_slice()].concat();
-    [b"\x89PNG\r\n\x1a\n".as_slice(), &part(b"IHDR", &header), &part(b"IDAT", &[0x78, 0x9C]), &part(b"IEND", &[])]
-        .concat()
+    [
+        b"\x89PNG\r\n\x1a\n".as_slice(),
+        &png_part(b"IHDR", &header),
+        &png_part(b"IDAT", &[0x78, 0x9C]),
+        &png_part(b"IEND", &[]),
+    ]
+    .concat()
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
