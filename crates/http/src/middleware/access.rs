@@ -81,7 +81,8 @@ impl Entry {
         let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
         metrics::counter!("mango_http_requests_total", &labels).increment(1);
         metrics::histogram!("mango_http_request_duration_seconds", "route" => route.to_owned()).record(elapsed);
-        let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
+        // To the microsecond: what comes after it is noise.
+        let elapsed_ms = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
         tracing::info!(method, route, status, elapsed_ms, user, "request");
     }
 }
