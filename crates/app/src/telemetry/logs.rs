@@ -27,6 +27,9 @@ const KEPT_FILES: usize = 15;
 const INDISCREET: [&str; 8] =
     ["actix_http", "engineioxide", "h2", "hyper", "socketioxide", "tokio_postgres", "tokio_tungstenite", "tungstenite"];
 
+/// A library that says at `info` how it was started. Only its warnings are wanted, unless `MANGO_LOG` names it.
+const TALKATIVE: &str = "actix_server";
+
 /// Why there is no log.
 #[derive(Debug, Error)]
 pub enum LogError {
@@ -71,15 +74,16 @@ where
     };
     let subscriber = Registry::default()
         .with(EnvFilter::try_new(&settings.log)?)
-        .with(discretion())
+        .with(discretion(&settings.log))
         .with(layer(settings.log_format, writer, colours))
         .with(files);
     Ok((subscriber, guard))
 }
 
-fn discretion() -> Targets {
+fn discretion(filter: &str) -> Targets {
     let quiet = INDISCREET.map(|library| (library, LevelFilter::INFO));
-    Targets::new().with_default(LevelFilter::TRACE).with_targets(quiet)
+    let calm = (!filter.contains(TALKATIVE)).then_some((TALKATIVE, LevelFilter::WARN));
+    Targets::new().with_default(LevelFilter::TRACE).with_targets(quiet).with_targets(calm)
 }
 
 fn layer<S, W>(format: LogFormat, writer: W, colours: bool) -> Box<dyn Layer<S> + Send + Sync>
@@ -249,6 +253,18 @@ mod tests {
         });
         assert!(!text.contains("secret"), "{text}");
         assert!(text.contains("harmless") && text.contains("ours"), "{text}");
+    }
+
+    #[test]
+    fn a_talkative_library_is_heard_when_it_is_named() {
+        let dir = tempdir().unwrap();
+        for (filter, told) in [("info", false), ("info,actix_server=info", true)] {
+            let (text, _) = logged(&dir, &[("MANGO_LOG", filter)], false, || {
+                tracing::info!(target: "actix_server::server", "starting");
+                tracing::warn!(target: "actix_server::accept", "trouble");
+            });
+            assert!(text.contains("trouble") && text.contains("starting") == told, "{filter}: {text}");
+        }
     }
 
     #[test]
