@@ -81,7 +81,7 @@ impl ImageProcessor {
         })
         .await
         .map_err(|error| Failure::broken(operation, error))?;
-        metrics::histogram!("mango_image_seconds", "operation" => operation).record(started.elapsed());
+        metrics::histogram!("mango_image_duration_seconds", "operation" => operation).record(started.elapsed());
         done
     }
 }

@@ -107,6 +107,7 @@ async fn settle(commit: Arc<dyn Commit>, jobs: Vec<Job>) {
     let outcome = commit.commit(Arc::clone(&group)).await;
     match outcome {
         Ok(places) => {
+            count(&places);
             let messages = Arc::unwrap_or_clone(group);
             for ((message, reply), place) in messages.into_iter().zip(replies).zip(places) {
                 // Whoever no longer waits for the answer does not need it.
@@ -131,10 +132,17 @@ async fn settle(commit: Arc<dyn Commit>, jobs: Vec<Job>) {
 async fn alone(commit: &dyn Commit, message: NewMessage) -> Result<Option<Message>, Failure> {
     let group = Arc::new(vec![message]);
     let places = commit.commit(Arc::clone(&group)).await.map_err(|fault| fault.during(OPERATION))?;
+    count(&places);
     Ok(Arc::unwrap_or_clone(group)
         .pop()
         .zip(places.into_iter().next().flatten())
         .map(|(message, place)| stored(message, place)))
+}
+
+/// Counts what was committed; the message of somebody who is no member was not.
+fn count(places: &Places) {
+    let committed = places.iter().flatten().count();
+    metrics::counter!("mango_messages_total").increment(u64::try_from(committed).unwrap_or(u64::MAX));
 }
 
 fn stored(message: NewMessage, (id, seq): (MessageId, Seq)) -> Message {

@@ -230,7 +230,7 @@ impl Connection {
     async fn answer(&self, verb: Verb, text: &str, ack: AckSender) -> &'static str {
         let started = Instant::now();
         let answer = AssertUnwindSafe(on::run(self, verb, text)).catch_unwind().await;
-        metrics::histogram!("mango_socket_event_seconds", "event" => verb.name()).record(started.elapsed());
+        metrics::histogram!("mango_socket_event_duration_seconds", "event" => verb.name()).record(started.elapsed());
         let (answer, outcome) = match answer {
             Ok(Ok(done)) => (Ack::Done(done), "ok"),
             Ok(Err(error)) => (Ack::Refused(Problem::from(&error)), report(verb, &error)),

@@ -1,9 +1,11 @@
 //! The metrics: where they are collected, in which buckets, and what their names mean.
 
-use metrics::{describe_counter, describe_gauge, describe_histogram};
+use mango_contract::catalogue::{Direction, EVENTS, EventSpec};
+use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::Kind::{Counter, Gauge, Histogram};
+use self::Series::{Later, Outcomes, Published, Reasons, Sent, Single};
 
 /// Upper bounds in seconds: from what a row takes that is in memory to what a client gives up on.
 const SECONDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -11,7 +13,7 @@ const SECONDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// Upper bounds of how many messages are committed together.
 const GROUP: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// Collects the metrics of the process and says what they mean. The handle renders them for `/metrics`; call its `run_upkeep` every
+/// Collects the metrics of the process and says what they mean; what can be known in advance starts at zero. The handle renders them for `/metrics`; call its `run_upkeep` every
 /// few seconds, or what histograms record piles up until somebody asks.
 ///
 /// # Errors
@@ -28,28 +30,41 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
         .set_buckets_for_metric(Matcher::Full("mango_commit_group_size".to_owned()), &GROUP)
 }
 
-/// What each metric means. A test finds those that are recorded and not listed.
-const MEANINGS: [(Kind, &str, &str); 15] = [
-    (Counter, "mango_http_requests_total", "Requests answered, by method, route and status."),
-    (Histogram, "mango_http_request_duration_seconds", "Time to answer a request, by route."),
-    (Gauge, "mango_sockets", "Sockets that are connected."),
-    (Counter, "mango_sockets_refused_total", "Sockets that were refused, most of them for want of a valid token."),
-    (Counter, "mango_sockets_hung_up_total", "Sockets that the server disconnected, by reason."),
-    (Counter, "mango_socket_events_total", "Events that sockets sent, by event and outcome."),
-    (Histogram, "mango_socket_event_seconds", "Time to handle an event that a socket sent, by event."),
-    (Counter, "mango_events_published_total", "Events published to rooms, by event."),
-    (Counter, "mango_publish_failures_total", "Deliveries of a published event that failed."),
-    (Histogram, "mango_commit_group_size", "Messages that were committed in one transaction."),
+/// What each metric means, and which of its series are there from the start. A test finds those that are recorded and not listed.
+const MEANINGS: [(Kind, &str, Series, &str); 16] = [
+    (Counter, "mango_http_requests_total", Later, "Requests answered, by method, route and status."),
+    (Histogram, "mango_http_request_duration_seconds", Later, "Time to answer a request, by route."),
+    (Gauge, "mango_sockets", Single, "Sockets that are connected."),
+    (
+        Counter,
+        "mango_sockets_refused_total",
+        Single,
+        "Sockets that were refused, most of them for want of a valid token.",
+    ),
+    (Counter, "mango_sockets_hung_up_total", Reasons, "Sockets that the server disconnected, by reason."),
+    (Counter, "mango_socket_events_total", Outcomes, "Events that sockets sent, by event and outcome."),
+    (Histogram, "mango_socket_event_duration_seconds", Sent, "Time to handle an event that a socket sent, by event."),
+    (Counter, "mango_events_published_total", Published, "Events published to rooms, by event."),
+    (Counter, "mango_publish_failures_total", Single, "Deliveries of a published event that failed."),
+    (Counter, "mango_messages_total", Single, "Messages that were committed."),
+    (Histogram, "mango_commit_group_size", Single, "Messages that were committed in one transaction."),
     (
         Gauge,
         "mango_database_connections",
+        Later,
         "Connections to the database and callers that wait for one, by pool and state.",
     ),
-    (Histogram, "mango_image_seconds", "Time to decode, resize and encode an image, by operation."),
-    (Histogram, "mango_password_hash_duration_seconds", "Time to hash one password."),
-    (Counter, "mango_password_refused_total", "Logins and sign-ups refused because too many were waiting."),
-    (Gauge, "mango_build_info", "Always 1; its label is the version of the server."),
+    (Histogram, "mango_image_duration_seconds", Later, "Time to decode, resize and encode an image, by operation."),
+    (Histogram, "mango_password_hash_duration_seconds", Single, "Time to hash one password."),
+    (Counter, "mango_password_refused_total", Single, "Logins and sign-ups refused because too many were waiting."),
+    (Gauge, "mango_build_info", Later, "Always 1; its label is the version of the server."),
 ];
+
+/// Why the server disconnects sockets. A test compares them with what is recorded.
+const REASONS: [&str; 4] = ["expired", "flood", "session ended", "slow"];
+
+/// What can come of an event that a socket sent.
+const OUTCOMES: [&str; 5] = ["dropped", "failed", "ok", "panicked", "refused"];
 
 /// The kinds of metrics.
 #[derive(Debug, Clone, Copy)]
@@ -59,15 +74,71 @@ enum Kind {
     Histogram,
 }
 
-fn describe() {
-    for (kind, name, meaning) in MEANINGS {
-        match kind {
+impl Kind {
+    fn describe(self, name: &'static str, meaning: &'static str) {
+        match self {
             Counter => describe_counter!(name, meaning),
             Gauge => describe_gauge!(name, meaning),
             Histogram => describe_histogram!(name, meaning),
         }
     }
-    metrics::gauge!("mango_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1);
+
+    /// Puts a series on the page, at zero.
+    fn begin(self, name: &'static str, labels: Vec<Label>) {
+        match self {
+            Counter => counter!(name, labels).increment(0),
+            Gauge => gauge!(name, labels).increment(0.0),
+            Histogram => drop(histogram!(name, labels)),
+        }
+    }
+}
+
+/// The series of a metric that are known before anything happens: an alarm can only be set on what is there.
+#[derive(Debug, Clone, Copy)]
+enum Series {
+    /// One, without labels.
+    Single,
+    /// One for each event that clients send.
+    Sent,
+    /// One for each event that clients send and each of [`OUTCOMES`].
+    Outcomes,
+    /// One for each event that the server sends.
+    Published,
+    /// One for each of [`REASONS`].
+    Reasons,
+    /// None: they come with what they count.
+    Later,
+}
+
+impl Series {
+    /// The labels of each, in the order in which they are recorded.
+    fn known(self) -> Vec<Vec<Label>> {
+        let label = Label::from_static_parts;
+        let events = |by_clients: bool| {
+            let from = move |event: &&EventSpec| matches!(event.direction, Direction::FromClient { .. }) == by_clients;
+            EVENTS.iter().filter(from).map(move |event| label("event", event.name))
+        };
+        match self {
+            Single => vec![Vec::new()],
+            Sent => events(true).map(|event| vec![event]).collect(),
+            Outcomes => events(true)
+                .flat_map(|event| OUTCOMES.map(|outcome| vec![event.clone(), label("outcome", outcome)]))
+                .collect(),
+            Published => events(false).map(|event| vec![event]).collect(),
+            Reasons => REASONS.map(|reason| vec![label("reason", reason)]).to_vec(),
+            Later => Vec::new(),
+        }
+    }
+}
+
+fn describe() {
+    for (kind, name, series, meaning) in MEANINGS {
+        kind.describe(name, meaning);
+        for labels in series.known() {
+            kind.begin(name, labels);
+        }
+    }
+    gauge!("mango_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1);
 }
 
 #[cfg(test)]
@@ -76,7 +147,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use metrics::{counter, histogram, with_local_recorder};
+    use metrics::with_local_recorder;
 
     use super::*;
 
@@ -113,6 +184,25 @@ mod tests {
     }
 
     #[test]
+    fn what_has_not_happened_yet_is_zero() {
+        let text = rendered(|| counter!("mango_events_published_total", "event" => "new_message").increment(2));
+        for line in [
+            "mango_sockets 0",
+            "mango_messages_total 0",
+            "mango_publish_failures_total 0",
+            "mango_commit_group_size_count 0",
+            r#"mango_sockets_hung_up_total{reason="slow"} 0"#,
+            r#"mango_socket_events_total{event="send_message",outcome="failed"} 0"#,
+            r#"mango_socket_event_duration_seconds_count{event="create_chat"} 0"#,
+            r#"mango_events_published_total{event="new_message"} 2"#,
+            r#"mango_events_published_total{event="chat_pinned"} 0"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains(r#"mango_events_published_total{event="send_message"}"#), "{text}");
+    }
+
+    #[test]
     fn counters_keep_their_names() {
         let text = rendered(|| counter!("mango_password_refused_total").increment(3));
         assert!(text.contains("# HELP mango_password_refused_total Logins"), "{text}");
@@ -128,19 +218,18 @@ mod tests {
         assert!(install().is_err());
     }
 
-    /// Adds the names of the metrics that the sources in a folder record.
-    fn find_recorded(folder: &Path, names: &mut BTreeSet<String>) {
+    /// Adds what the sources in a folder have as a string literal right after one of these openings.
+    fn find_literals(folder: &Path, openings: &[&str], found: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                find_recorded(&path, names);
+                find_literals(&path, openings, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).unwrap();
-                for macro_call in ["counter!(", "gauge!(", "histogram!("] {
-                    let arguments = text.split(macro_call).skip(1).map(str::trim_start);
-                    let literals = arguments.filter_map(|rest| rest.strip_prefix('"')?.split_once('"'));
-                    let ours = literals.map(|(name, _)| name).filter(|name| name.starts_with("mango_"));
-                    names.extend(ours.map(ToOwned::to_owned));
+                for opening in openings {
+                    let rests = text.split(opening).skip(1).map(str::trim_start);
+                    let literals = rests.filter_map(|rest| rest.strip_prefix('"')?.split_once('"'));
+                    found.extend(literals.map(|(literal, _)| literal.to_owned()));
                 }
             }
         }
@@ -151,10 +240,19 @@ mod tests {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut recorded = BTreeSet::new();
         for entry in fs::read_dir(crates).unwrap() {
-            find_recorded(&entry.unwrap().path().join("src"), &mut recorded);
+            find_literals(&entry.unwrap().path().join("src"), &["counter!(", "gauge!(", "histogram!("], &mut recorded);
         }
-        let described: BTreeSet<_> = MEANINGS.iter().map(|(_, name, _)| (*name).to_owned()).collect();
+        recorded.retain(|name| name.starts_with("mango_"));
+        let described: BTreeSet<_> = MEANINGS.iter().map(|(_, name, ..)| (*name).to_owned()).collect();
         assert_eq!(recorded, described);
         assert_eq!(described.len(), MEANINGS.len());
+    }
+
+    #[test]
+    fn every_reason_is_known() {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("socketio").join("src");
+        let mut recorded = BTreeSet::new();
+        find_literals(&sources, &["\"reason\" =>", ".hang_up("], &mut recorded);
+        assert_eq!(recorded, REASONS.map(ToOwned::to_owned).into());
     }
 }
