@@ -145,6 +145,37 @@ async fn it_says_where_everything_is_and_answers_there() {
     }
 }
 
+#[tokio::test]
+async fn the_metrics_tell_what_was_done() {
+    let server = Server::start(&[]);
+    let url = server.url();
+    let ada = User::sign_up(url, "+31612345678", None).await;
+    let mut socket = Socket::connect(url, &ada).await;
+    let chat = json!({"chat": {"name": "notes", "is_group": true, "members_array": []}});
+    let created = socket.call("create_chat", chat).await;
+    let message = json!({"message": {"chat_id": created["chat"]["id"], "content": "counted", "message_type": "text"}});
+    let sent = socket.call("send_message", message).await;
+    assert_eq!(sent["ok"], true, "{created} {sent}");
+    let page = ada.http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+    for line in [
+        "mango_sockets 1",
+        r#"mango_sockets_hung_up_total{reason="slow"} 0"#,
+        r#"mango_socket_events_total{event="create_chat",outcome="ok"} 1"#,
+        r#"mango_socket_event_duration_seconds_count{event="create_chat"} 1"#,
+        r#"mango_events_published_total{event="new_message"} 1"#,
+        "mango_publish_failures_total 0",
+        "mango_messages_total 1",
+        "mango_commit_group_size_count 1",
+        r#"mango_database_connections{pool="write",state="max"} 1"#,
+        r#"mango_http_requests_total{method="POST",route="/user/create",status="201"} 1"#,
+        r#"mango_http_request_duration_seconds_count{route="/user/create"} 1"#,
+        "mango_password_refused_total 0",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+    }
+    assert!(!server.log().contains("Tokio runtime"), "{}", server.log());
+}
+
 #[test]
 fn a_second_start_on_the_same_port_is_one_line() {
     let server = Server::start(&[]);
