@@ -18,11 +18,11 @@ use socketioxide::handler::FromMessageParts;
 use socketioxide::socket::{Sid, Socket};
 use socketioxide::{SendError, SocketError};
 use socketioxide_core::{Str, Value};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep};
 
 use crate::hub::Context;
-use crate::on::{self, Verb};
+use crate::on::{self, Done, Verb};
 use crate::rooms;
 
 /// How many messages of one socket may be on their way to the store at once. The store commits what comes together in one go,
@@ -33,6 +33,9 @@ const PIPELINE: usize = 64;
 const GO_OFFLINE_TRIES: u32 = 3;
 const GO_OFFLINE_PAUSE: Duration = Duration::from_millis(200);
 
+/// When to send an event again that there was no place for.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// An event as it came from a socket.
 pub(crate) struct Call {
     socket: SocketRef,
@@ -40,15 +43,18 @@ pub(crate) struct Call {
     /// refused wherever a text or a number is expected.
     text: Str,
     ack: AckSender,
+    /// Whether the client asked for an acknowledgement.
+    wants_ack: bool,
 }
 
 impl FromMessageParts<LocalAdapter> for Call {
     type Error = Infallible;
 
     fn from_message_parts(socket: &Arc<Socket>, value: &mut Value, ack: &Option<i64>) -> Result<Self, Infallible> {
+        let wants_ack = ack.is_some();
         let ack = AckSender::from_message_parts(socket, value, ack)?;
         let text = value.as_str().cloned().unwrap_or_default();
-        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), text, ack })
+        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), text, ack, wants_ack })
     }
 }
 
@@ -74,19 +80,29 @@ impl Mailbox {
         &self.connection
     }
 
-    /// Takes an event. A socket that sends more than can wait is hung up on.
+    /// Takes an event. One that there is no place for is refused at once; when its sender could not learn of that, because it asked
+    /// for no acknowledgement, the socket is hung up on instead. In a shutdown events are refused as well, and nobody is hung up
+    /// on: clients stay away after that, and come back by themselves after the connection is closed.
     pub(crate) fn post(&self, verb: Verb, call: Call) {
-        let Call { socket, text, ack } = call;
+        let Call { socket, text, ack, wants_ack } = call;
         let hub = &self.connection.context.hub;
         let size = text.len();
         let waiting = self.connection.waiting.fetch_add(size, Ordering::Relaxed).saturating_add(size);
-        let sent = match &*self.lock() {
+        let overflow = match &*self.lock() {
             // Nothing is taken from a socket that was told to go.
             None => return,
-            Some(_) if waiting > hub.options().max_incoming_bytes => false,
-            Some(sender) => sender.try_send(Job { verb, text, ack }).is_ok(),
+            Some(sender) => match sender.try_reserve() {
+                Ok(place) if waiting <= hub.options().max_incoming_bytes => return place.send(Job { verb, text, ack }),
+                Ok(_) | Err(TrySendError::Full(())) => true,
+                Err(TrySendError::Closed(())) => false,
+            },
         };
-        if !sent {
+        self.connection.waiting.fetch_sub(size, Ordering::Relaxed);
+        let outcome = if overflow { "failed" } else { "dropped" };
+        metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
+        if wants_ack {
+            self.connection.acknowledge(ack, &Ack::Refused(Problem::unavailable(RETRY_AFTER)));
+        } else if overflow {
             tracing::warn!(user = %self.connection.principal().user, "a socket sends more than can be handled");
             metrics::counter!("mango_sockets_hung_up_total", "reason" => "flood").increment(1);
             hub.hang_up(socket);
@@ -240,12 +256,19 @@ impl Connection {
                 (Ack::Refused(problem), "panicked")
             }
         };
-        match ack.send(&answer) {
+        self.acknowledge(ack, &answer);
+        outcome
+    }
+
+    /// Answers an event, if it asked for that.
+    fn acknowledge(&self, ack: AckSender, answer: &Ack<Done>) {
+        match ack.send(answer) {
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
+            // In a shutdown the connection is about to be closed anyway, after which the client comes back.
+            Err(SendError::Socket(SocketError::InternalChannelFull)) if self.context.hub.closing().is_cancelled() => {}
             Err(SendError::Socket(SocketError::InternalChannelFull)) => self.hang_up("slow"),
             Err(SendError::Serialize(error)) => tracing::error!(%error, "an acknowledgement could not be written"),
         }
-        outcome
     }
 }
 

@@ -149,3 +149,30 @@ async fn a_shutdown_finishes_what_was_sent_and_closes_everything() {
     gate.let_through(1);
     world.say(&ann, chat, "is anybody there?").await;
 }
+
+#[tokio::test]
+async fn who_sends_during_a_shutdown_is_refused_and_not_told_to_stay_away() {
+    let gate = Gate::closed();
+    let options = Options::new(Memory::POLICY.max_content);
+    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
+    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    let (mut client, _idle) = (world.connect(&ann).await, world.connect(&ann).await);
+    let message = json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } });
+    let begun = client.ask("send_message", &message).await;
+    gate.arrivals(1).await;
+    let hub = world.hub.clone();
+    let shutdown = tokio::spawn(async move { hub.shutdown().await });
+    // The idle socket's task is over: the shutdown has begun.
+    assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
+    for _ in 0..10 {
+        client.emit("send_message", &message).await;
+        let answer = client.call("send_message", message.clone()).await;
+        assert_eq!((&answer["error"]["status"], &answer["error"]["retry_after_ms"]), (&json!(503), &json!(1000)));
+    }
+    gate.let_through(1);
+    assert_eq!(client.answer(begun).await["message"]["seq"], 1, "what had begun is finished");
+    assert_eq!(client.packet().await, None, "the connection is closed without a word");
+    timeout(Duration::from_secs(10), shutdown).await.unwrap().unwrap();
+}
