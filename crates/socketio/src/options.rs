@@ -15,9 +15,11 @@ pub struct Options {
     pub max_message: usize,
     /// How many packets may wait for a socket that reads slowly. One more, and it is hung up on.
     pub max_outgoing: usize,
-    /// How many events of one socket may wait to be handled. One more, and it is hung up on.
+    /// How many events of one socket may wait to be handled. One more is refused with a 503 in its acknowledgement, or, when it asks
+    /// for none, gets the socket hung up on.
     pub max_incoming: usize,
-    /// How many bytes these events may have together.
+    /// How many bytes these events, and those that are being handled, may have together; one more event is treated as above. This
+    /// bounds the memory that what a socket has sent can take, and is taken only as far as it is used.
     pub max_incoming_bytes: usize,
 }
 
@@ -28,14 +30,16 @@ impl Options {
         // JSON can write one byte as six (`\u0001`). The rest is room for everything around the content, and for the ids of a
         // group of 10,000 members.
         let max_message = max_content.saturating_mul(6).saturating_add(256 * 1024);
+        // Clients that come back send at once all that they could not send meanwhile, and that is to find a place.
+        let (least, several) = (32 * 1024 * 1024, max_message.saturating_mul(8));
         Self {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(20),
             max_message,
             max_outgoing: 4096,
-            max_incoming: 1024,
-            max_incoming_bytes: max_message.saturating_mul(8),
+            max_incoming: 4096,
+            max_incoming_bytes: if several > least { several } else { least },
         }
     }
 }

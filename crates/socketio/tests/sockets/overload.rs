@@ -1,17 +1,30 @@
 //! Sockets that send too much, or read too little.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use mango_domain::ports::Departure;
 use mango_domain::usecases::Ports;
 use mango_socketio::Options;
 use mango_testkit::Memory;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Gate, HeldMessages, World};
 
+fn message(chat: impl Serialize, content: &str) -> Value {
+    json!({ "message": { "chat_id": chat, "content": content, "message_type": "text" } })
+}
+
+async fn held(options: Options) -> (World, Gate) {
+    let gate = Gate::closed();
+    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
+    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
+    (world, gate)
+}
+
 #[tokio::test]
-async fn a_socket_that_sends_more_than_can_wait_is_hung_up_on() {
+async fn a_socket_that_sends_more_than_can_wait_and_asks_for_no_answers_is_hung_up_on() {
     let small = Options { max_incoming: 4, ..Options::new(Memory::POLICY.max_content) };
     check_flood(small, "x").await;
     let small = Options { max_incoming_bytes: 100_000, ..Options::new(Memory::POLICY.max_content) };
@@ -19,13 +32,11 @@ async fn a_socket_that_sends_more_than_can_wait_is_hung_up_on() {
 }
 
 async fn check_flood(options: Options, content: &str) {
-    let gate = Gate::closed();
-    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
-    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
+    let (world, gate) = held(options).await;
     let (ann, bob) = (world.person(1).await, world.person(2).await);
     let chat = world.group(&[&ann]).await;
     let (mut client, mut other) = (world.connect(&ann).await, world.connect(&bob).await);
-    let message = json!({ "message": { "chat_id": chat, "content": content, "message_type": "text" } });
+    let message = message(chat, content);
     for _ in 0..100 {
         client.emit("send_message", &message).await;
     }
@@ -33,6 +44,57 @@ async fn check_flood(options: Options, content: &str) {
     gate.let_through(100);
     assert_eq!(world.departure().await, (ann.id, Departure::Last));
     assert_eq!(other.events().await, [], "others go on");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_in_its_acknowledgement_and_the_socket_goes_on() {
+    const COUNT: usize = 6000;
+    let (world, gate) = held(Options::new(Memory::POLICY.max_content)).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    let mut client = world.connect(&ann).await;
+    let message = message(chat, "0123456789");
+    for _ in 0..COUNT {
+        client.ask("send_message", &message).await;
+    }
+    // Nothing is acknowledged as stored before the first one is refused.
+    let (mut answered, mut stored, mut refused) = (HashSet::new(), Vec::new(), 0);
+    while answered.len() < COUNT {
+        let (ack, answer) = client.next_answer().await;
+        assert!(answered.insert(ack), "{ack} is answered twice");
+        if answer["ok"] == true {
+            stored.push(answer["message"]["seq"].clone());
+            continue;
+        }
+        assert_eq!((&answer["error"]["status"], &answer["error"]["retry_after_ms"]), (&json!(503), &json!(1000)));
+        refused += 1;
+        if refused == 1 {
+            gate.let_through(COUNT);
+        }
+    }
+    assert!(stored.len() >= 4096, "{} found a place", stored.len());
+    let expected: Vec<Value> = (1..=stored.len()).map(Value::from).collect();
+    assert_eq!(stored, expected, "who is acknowledged is stored, in order");
+    gate.let_through(1);
+    let last = client.call("send_message", message).await;
+    assert_eq!(last["message"]["seq"], stored.len() + 1, "who is refused is not stored, and the socket goes on");
+}
+
+#[tokio::test]
+async fn what_a_client_sends_when_it_comes_back_finds_a_place() {
+    const COUNT: usize = 200;
+    let (world, gate) = held(Options::new(Memory::POLICY.max_content)).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    let mut client = world.connect(&ann).await;
+    let message = message(chat, &"x".repeat(60_000));
+    for _ in 0..COUNT {
+        client.ask("send_message", &message).await;
+    }
+    gate.let_through(COUNT);
+    for n in 1..=COUNT {
+        assert_eq!(client.next_answer().await.1["message"]["seq"], n);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

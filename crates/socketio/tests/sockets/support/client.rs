@@ -119,10 +119,16 @@ impl Client {
 
     /// The acknowledgement with this number. Events that come before it are kept.
     pub async fn answer(&mut self, wanted: u64) -> Value {
+        let (ack, answer) = self.next_answer().await;
+        assert_eq!(ack, wanted, "acknowledgements come in order");
+        answer
+    }
+
+    /// The next acknowledgement, with its number. Events that come before it are kept.
+    pub async fn next_answer(&mut self) -> (u64, Value) {
         loop {
             let packet = self.packet().await.expect("an acknowledgement");
-            if let Some((ack, answer)) = acknowledgement(&packet) {
-                assert_eq!(ack, wanted, "acknowledgements come in order");
+            if let Some(answer) = acknowledgement(&packet) {
                 return answer;
             }
             self.keep(&packet);
