@@ -88,7 +88,7 @@ fn hex(bytes: &[u8]) -> String {
 /// name first, and a link, unlike a renaming, never replaces what is there.
 fn create(path: &Path, key: &str, random: &dyn Random) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        crate::folders::make(folder)?;
     }
     let mut suffix = [0; 8];
     random.fill(&mut suffix).map_err(io::Error::other)?;

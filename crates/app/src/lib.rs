@@ -4,6 +4,7 @@ pub mod background;
 pub mod cli;
 pub mod config;
 pub mod doctor;
+pub mod folders;
 pub mod keys;
 pub mod probe;
 pub mod run;

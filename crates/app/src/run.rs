@@ -1,6 +1,5 @@
 //! What the commands of `mango` do.
 
-use std::fs::DirBuilder;
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -17,7 +16,7 @@ use crate::config::{Loaded, Settings};
 use crate::server::{self, Stopped};
 use crate::signals::Signals;
 use crate::telemetry::{logs, metrics};
-use crate::{background, doctor, probe, wiring};
+use crate::{background, doctor, folders, probe, wiring};
 
 /// Connections that may wait to be accepted: all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -153,17 +152,9 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Database> {
     Ok(Database::connect(&settings.database, wiring::database_options(settings)).await?)
 }
 
-/// Makes a folder that its owner may change, its group may read, and others may not.
+/// Makes a folder, or says which one could not be made.
 fn make_folder(path: &Path) -> anyhow::Result<()> {
-    // The parent of a bare file name.
-    if path.as_os_str().is_empty() {
-        return Ok(());
-    }
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o750);
-    builder.create(path).with_context(|| format!("cannot make the folder {}", path.display()))
+    folders::make(path).with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
 async fn migrate(settings: &Settings, down: Option<u32>) -> anyhow::Result<ExitCode> {

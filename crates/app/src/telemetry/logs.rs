@@ -18,6 +18,7 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::config::{LogFormat, Settings};
+use crate::folders;
 
 /// Log files that are kept: today's and those of the fourteen days before.
 const KEPT_FILES: usize = 15;
@@ -119,7 +120,7 @@ impl<'w> FormatFields<'w> for PlainFields {
 
 /// A file a day. Lines are written by a thread of its own; old files are removed when a new one is begun.
 fn open_files(folder: &Path) -> Result<(NonBlocking, WorkerGuard), LogError> {
-    std::fs::create_dir_all(folder)?;
+    folders::make(folder)?;
     let files = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("mango")
