@@ -21,6 +21,9 @@ pub(crate) enum Fault {
     /// The database refused a query or did not answer it.
     #[error("query: {0}")]
     Query(#[from] QueryError),
+    /// The database did not answer within this time. What was asked of it may be done yet.
+    #[error("no answer from the database within {0:?}")]
+    TimedOut(Duration),
     /// The task that ran the operation panicked.
     #[error("the operation's task: {0}")]
     Task(#[from] JoinError),
@@ -65,7 +68,9 @@ impl Fault {
     /// What the caller can expect.
     pub(crate) fn kind(&self) -> FailureKind {
         match self {
-            Self::NoConnection(_) | Self::QueueFull | Self::Closed => FailureKind::Busy { retry_after: RETRY_AFTER },
+            Self::NoConnection(_) | Self::TimedOut(_) | Self::QueueFull | Self::Closed => {
+                FailureKind::Busy { retry_after: RETRY_AFTER }
+            }
             Self::Query(error) => kind_of(error),
             Self::Task(_) => FailureKind::Broken,
         }

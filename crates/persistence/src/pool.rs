@@ -21,6 +21,9 @@ pub struct Options {
     pub acquire_timeout: Duration,
     /// How long opening a connection may take.
     pub connect_timeout: Duration,
+    /// How long an operation that has its connection may take before its caller is told that the database is busy. It may
+    /// have been done nevertheless, but whole. PostgreSQL is told to give up a little earlier by itself.
+    pub operation_timeout: Duration,
     /// How many messages may wait to be appended, for each writer; one more fails as busy at once.
     pub append_queue: usize,
     /// How many writers append messages on PostgreSQL, each with a connection of the pool while it commits. SQLite has one.
@@ -33,6 +36,7 @@ impl Default for Options {
             max_connections: 16,
             acquire_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(5),
+            operation_timeout: Duration::from_secs(10),
             append_queue: 2048,
             append_writers: 2,
         }

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult, QueryResult};
+use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 use tokio_postgres::{Config, NoTls};
 use url::Url;
 
 use crate::Reason;
 use crate::appends::Appends;
+use crate::error::Fault;
 use crate::pool::{self, Options, PoolStatus};
 
 pub(crate) use repository::Repository;
@@ -46,9 +49,6 @@ const HAS_MIGRATIONS: &str = "to_regclass('__diesel_schema_migrations') IS NOT N
 const VERSION: &str = "split_part(current_setting('server_version'), ' ', 1)";
 const NOW_MILLIS: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
-/// A server that hangs must not hang its clients, and a client that hangs must not keep its locks.
-const SETUP: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s';";
-
 /// How long a server may be silent before the operating system asks whether it is still there. The default of two hours would
 /// keep operations waiting that long for a server that was unplugged.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -56,28 +56,60 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Opens a pool and sees that the server answers.
 pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, Reason> {
     let runtime = Handle::current();
-    let setup = runtime.clone();
+    let opener = Opener {
+        setup: setup(options.operation_timeout).into(),
+        timeout: options.connect_timeout,
+        runtime: runtime.clone(),
+    };
     let pool = pool::build(
         url.as_str(),
         options.max_connections,
         options,
-        Box::new(move |url| establish(setup.clone(), url.to_owned()).boxed()),
+        Box::new(move |url| opener.clone().establish(url.to_owned()).boxed()),
     )?;
     pool::check(&pool).await?;
-    let appends =
-        Appends::start(Arc::new(append::Writer(pool.clone())), options.append_writers.max(1), options.append_queue);
-    Ok(Repository { read: pool.clone(), write: pool, runtime, appends })
+    let operation_timeout = options.operation_timeout;
+    let writer = Arc::new(append::Writer { pool: pool.clone(), operation_timeout });
+    let appends = Appends::start(writer, options.append_writers.max(1), options.append_queue);
+    Ok(Repository { read: pool.clone(), write: pool, runtime, operation_timeout, appends })
 }
 
-/// Opens a connection for the pool. Its driver runs on the runtime that opened the database, since that of the caller may end
-/// sooner.
-async fn establish(runtime: Handle, url: String) -> ConnectionResult<Conn> {
-    let opening = runtime.spawn(async move {
-        let mut conn = open(&url).await?;
-        conn.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
-        Ok(conn)
-    });
-    opening.await.unwrap_or_else(|error| Err(ConnectionError::BadConnection(error.to_string())))
+/// A query that takes too long is given up by the server, a little before its caller gives up the connection with it. And a
+/// client that hangs must not keep its locks.
+fn setup(operation_timeout: Duration) -> String {
+    // Zero would mean no limit, and the server takes no more than 31 bits.
+    let millis = (operation_timeout * 9 / 10).as_millis().clamp(1, 1 << 30);
+    format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis};")
+}
+
+/// Opens connections for the pool.
+#[derive(Clone)]
+struct Opener {
+    /// What is said on each first.
+    setup: Arc<str>,
+    /// How long opening one may take.
+    timeout: Duration,
+    /// Where they are driven: on the runtime that opened the database, since that of a caller may end sooner.
+    runtime: Handle,
+}
+
+impl Opener {
+    /// The pool has a time-out too, but it cannot end the task, which would wait for a server that hangs.
+    async fn establish(self, url: String) -> ConnectionResult<Conn> {
+        let opening = self.runtime.spawn(async move {
+            let opened = async {
+                let mut conn = open(&url).await?;
+                conn.batch_execute(&self.setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+                Ok(conn)
+            };
+            timeout(self.timeout, opened).await
+        });
+        match opening.await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(_)) => Err(ConnectionError::BadConnection("it does not answer in time".to_owned())),
+            Err(error) => Err(ConnectionError::BadConnection(error.to_string())),
+        }
+    }
 }
 
 /// Opens a connection. Not Diesel's own way, which would leave out why a server cannot be reached.
@@ -97,6 +129,23 @@ pub(crate) async fn open(url: &str) -> ConnectionResult<Conn> {
 fn with_causes(error: &dyn Error) -> String {
     let causes = std::iter::successors(Some(error), |error| (**error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Runs `work` in a task. When it takes longer than the limit its connection is closed: the pool has room for another one, and
+/// the server rolls back what it has not been told to commit, or ends the statement that it was given.
+async fn bounded<R, F>(mut conn: Object<Conn>, limit: Duration, runtime: &Handle, work: F) -> Result<R, Fault>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
+    R: Send + 'static,
+{
+    let working = runtime.spawn(async move {
+        if let Ok(done) = timeout(limit, work(&mut conn)).await {
+            return Ok(done?);
+        }
+        drop(Object::take(conn));
+        Err(Fault::TimedOut(limit))
+    });
+    working.await?
 }
 
 /// Runs `work` in a transaction, which is rolled back when it fails.

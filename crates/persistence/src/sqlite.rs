@@ -5,17 +5,21 @@ mod append;
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::{ConnectionError, QueryResult, SqliteConnection};
 use diesel_async::pooled_connection::SetupCallback;
+use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use crate::Reason;
 use crate::appends::Appends;
+use crate::error::Fault;
 use crate::pool::{self, Options, PoolStatus};
 
 pub(crate) use repository::Repository;
@@ -63,8 +67,10 @@ pub(crate) async fn connect(path: &Path, options: &Options) -> Result<Repository
     let read = pool::build(file, options.max_connections, options, opening(READER))?;
     pool::check(&write).await?;
     pool::check(&read).await?;
-    let appends = Appends::start(Arc::new(append::Writer(write.clone())), 1, options.append_queue);
-    Ok(Repository { read, write, runtime: Handle::current(), appends })
+    let operation_timeout = options.operation_timeout;
+    let writer = Arc::new(append::Writer { pool: write.clone(), operation_timeout });
+    let appends = Appends::start(writer, 1, options.append_queue);
+    Ok(Repository { read, write, runtime: Handle::current(), operation_timeout, appends })
 }
 
 fn create(path: &Path) -> std::io::Result<()> {
@@ -88,6 +94,20 @@ fn opening(setup: &'static str) -> SetupCallback<Conn> {
     })
 }
 
+/// Runs `work` in a task, and waits for it no longer than the limit. A query on a thread cannot be cut off, so the work goes on
+/// to its end and keeps its connection until then.
+async fn bounded<R, F>(mut conn: Object<Conn>, limit: Duration, runtime: &Handle, work: F) -> Result<R, Fault>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
+    R: Send + 'static,
+{
+    let working = runtime.spawn(async move { work(&mut conn).await });
+    match timeout(limit, working).await {
+        Ok(done) => Ok(done??),
+        Err(_) => Err(Fault::TimedOut(limit)),
+    }
+}
+
 /// Runs `work` in a transaction that has the write lock from its start, and is rolled back when it fails.
 async fn transaction<R, F>(conn: &mut Conn, work: F) -> QueryResult<R>
 where
@@ -99,4 +119,36 @@ where
 
 fn pool_status(repository: &Repository) -> Vec<PoolStatus> {
     vec![PoolStatus::of("read", &repository.read), PoolStatus::of("write", &repository.write)]
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::dsl::sql;
+    use diesel::sql_types::{BigInt, Text};
+    use diesel_async::RunQueryDsl;
+    use diesel_async::pooled_connection::deadpool::Pool;
+
+    use super::*;
+
+    async fn pragma(pool: &Pool<Conn>, name: &str) -> i64 {
+        let setting = sql::<BigInt>(&format!("* FROM pragma_{name}"));
+        diesel::select(setting).get_result(&mut pool.get().await.unwrap()).await.unwrap()
+    }
+
+    /// What keeps the promises of durability and integrity is set on the connections of the pools themselves.
+    #[tokio::test]
+    async fn connections_are_durable_and_strict() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = connect(&folder.path().join("mango.db"), &Options::default()).await.unwrap();
+        for pool in [&repository.read, &repository.write] {
+            let mode = diesel::select(sql::<Text>("* FROM pragma_journal_mode"));
+            let mode: String = mode.get_result(&mut pool.get().await.unwrap()).await.unwrap();
+            assert_eq!(mode, "wal");
+            assert!(pragma(pool, "busy_timeout").await > 0);
+        }
+        assert_eq!(pragma(&repository.write, "synchronous").await, 2, "FULL");
+        assert_eq!(pragma(&repository.write, "foreign_keys").await, 1);
+        assert_eq!(pragma(&repository.write, "query_only").await, 0);
+        assert_eq!(pragma(&repository.read, "query_only").await, 1);
+    }
 }

@@ -1,6 +1,7 @@
 //! Appends a group of messages with one statement: one round trip, one commit.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::QueryResult;
@@ -9,21 +10,28 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use diesel_async::pooled_connection::deadpool::Pool;
+use futures_util::FutureExt;
 use mango_domain::model::{MessageId, NewMessage, Seq, Timestamp};
+use tokio::runtime::Handle;
 
-use super::Conn;
+use super::{Conn, bounded};
 use crate::appends::{Commit, Group, Places};
 use crate::error::Fault;
 
 /// Commits groups, each with a connection of the pool.
-pub(super) struct Writer(pub(super) Pool<Conn>);
+pub(super) struct Writer {
+    pub(super) pool: Pool<Conn>,
+    pub(super) operation_timeout: Duration,
+}
 
 #[async_trait]
 impl Commit for Writer {
     async fn commit(&self, group: Group) -> Result<Places, Fault> {
-        let mut conn = self.0.get().await?;
-        let rows: Vec<(i64, i64, i64, i64)> = Append::of(&group).load(&mut conn).await?;
-        Ok(places(&group, rows))
+        let conn = self.pool.get().await?;
+        bounded(conn, self.operation_timeout, &Handle::current(), move |conn| {
+            async move { Ok(places(&group, Append::of(&group).load(conn).await?)) }.boxed()
+        })
+        .await
     }
 }
 

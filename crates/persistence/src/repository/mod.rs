@@ -1,7 +1,7 @@
 //! The repository: the ports of the stores, over the tables. It is written once and compiled twice, as a module of
 //! [`postgres`](crate::postgres) and of [`sqlite`](crate::sqlite).
 //!
-//! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, the macro `locking!` and a few constants.
+//! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, `bounded`, the macro `locking!` and a few constants.
 
 mod chats;
 mod likes;
@@ -10,6 +10,8 @@ mod messages;
 mod rows;
 mod sessions;
 mod users;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -24,7 +26,7 @@ use mango_domain::Failure;
 use tokio::runtime::Handle;
 
 use super::schema::__diesel_schema_migrations as migrations;
-use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, NOW_MILLIS, VERSION, transaction};
+use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, NOW_MILLIS, VERSION, bounded, transaction};
 use crate::appends::Appends;
 use crate::error::Fault;
 use crate::pool::PoolStatus;
@@ -38,6 +40,8 @@ pub(crate) struct Repository {
     pub(super) write: Pool<Conn>,
     /// Where operations run.
     pub(super) runtime: Handle,
+    /// How long an operation may take.
+    pub(super) operation_timeout: Duration,
     /// Where messages are appended.
     pub(super) appends: Appends,
 }
@@ -68,14 +72,13 @@ impl Repository {
     }
 
     /// Waits for a connection and runs the work in a task of its own: a caller who is cancelled takes no running query with
-    /// it, which would leave a transaction half done and the connection unusable.
+    /// it, which would leave a transaction half done and the connection unusable. Nor does the caller wait for ever.
     async fn run<R: Send + 'static>(
         &self,
         pool: &Pool<Conn>,
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
     ) -> Result<R, Fault> {
-        let mut conn = pool.get().await?;
-        Ok(self.runtime.spawn(async move { work(&mut conn).await }).await??)
+        bounded(pool.get().await?, self.operation_timeout, &self.runtime, work).await
     }
 }
 

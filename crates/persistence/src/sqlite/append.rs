@@ -2,33 +2,42 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::pooled_connection::deadpool::Pool;
+use futures_util::FutureExt;
 use mango_domain::model::{ChatId, MessageId, NewMessage, Seq, Timestamp, UserId};
+use tokio::runtime::Handle;
 
-use super::Conn;
 use super::schema::{chats, members, messages};
+use super::{Conn, bounded};
 use crate::appends::{Commit, Group, Places};
 use crate::error::Fault;
 
 /// Commits groups with the one connection that writes.
-pub(super) struct Writer(pub(super) Pool<Conn>);
+pub(super) struct Writer {
+    pub(super) pool: Pool<Conn>,
+    pub(super) operation_timeout: Duration,
+}
 
 #[async_trait]
 impl Commit for Writer {
     async fn commit(&self, group: Group) -> Result<Places, Fault> {
-        let mut conn = self.0.get().await?;
-        let places = conn.spawn_blocking(move |conn| {
-            conn.immediate_transaction(|conn| {
-                let mut heads = Heads::default();
-                let places = group.iter().map(|message| heads.append(conn, message)).collect::<QueryResult<_>>()?;
-                heads.store(conn)?;
-                Ok(places)
+        let conn = self.pool.get().await?;
+        bounded(conn, self.operation_timeout, &Handle::current(), move |conn| {
+            conn.spawn_blocking(move |conn| {
+                conn.immediate_transaction(|conn| {
+                    let mut heads = Heads::default();
+                    let places = group.iter().map(|message| heads.append(conn, message)).collect::<QueryResult<_>>()?;
+                    heads.store(conn)?;
+                    Ok(places)
+                })
             })
-        });
-        Ok(places.await?)
+            .boxed()
+        })
+        .await
     }
 }
 

@@ -31,5 +31,6 @@ mod constraints;
 mod contract;
 mod limits;
 mod migrations;
+mod stalled;
 mod support;
 mod unreachable;
