@@ -13,7 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::error::Fault;
+use crate::error::{Fault, RETRY_AFTER};
 
 /// What failures call the operation.
 const OPERATION: &str = "append message";
@@ -116,8 +116,18 @@ async fn settle(commit: Arc<dyn Commit>, jobs: Vec<Job>) {
         }
         // The database refused the group and may be refusing one message of it: the others shall not suffer.
         Err(fault) if fault.kind() == FailureKind::Broken && replies.len() > 1 => {
-            for (message, reply) in Arc::unwrap_or_clone(group).into_iter().zip(replies) {
-                let _ = reply.send(alone(commit.as_ref(), message).await);
+            let mut waiting = Arc::unwrap_or_clone(group).into_iter().zip(replies);
+            for (message, reply) in waiting.by_ref() {
+                let outcome = alone(commit.as_ref(), message).await;
+                let away = outcome.as_ref().is_err_and(|failure| matches!(failure.kind, FailureKind::Busy { .. }));
+                let _ = reply.send(outcome);
+                if away {
+                    break;
+                }
+            }
+            // The rest would wait in vain, one after the other.
+            for (_, reply) in waiting {
+                let _ = reply.send(Err(Failure::busy(OPERATION, RETRY_AFTER)));
             }
         }
         Err(fault) => {
