@@ -66,7 +66,8 @@ async fn requests_are_counted_by_route_and_never_by_path() {
     ] {
         assert!(answer.text().contains(line), "{line} is not in\n{}", answer.text());
     }
-    for path in ["81002", "81003", "81004", "PROPFIND"] {
+    // With its slash: without it, the digits of some duration may happen to be the same.
+    for path in ["/81002", "/81003", "/81004", "PROPFIND"] {
         assert!(!answer.text().contains(path), "{path}");
     }
 }
