@@ -30,21 +30,41 @@ pub fn decode_str<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
 pub fn shape_error<E: fmt::Display>(error: &serde_path_to_error::Error<E>) -> Error {
     let path = error.path().to_string();
     let message = error.inner().to_string();
-    // A missing field is reported at its parent; its name stands between backquotes in the message.
-    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-    let field = match (missing, path.as_str()) {
+    // A field that is missing, or is there twice, is reported at its parent; its name stands between backquotes in the message.
+    let named = |prefix| message.strip_prefix(prefix).and_then(|rest: &str| rest.split('`').next());
+    let (name, fault) = match (named("missing field `"), named("duplicate field `")) {
+        (Some(name), _) => (Some(name), "is missing".to_owned()),
+        (None, Some(name)) => (Some(name), "is there twice".to_owned()),
+        (None, None) => (None, in_plain_words(&message)),
+    };
+    let field = match (name, path.as_str()) {
         (Some(name), "." | "?") => name.to_owned(),
         (Some(name), parent) => format!("{parent}.{name}"),
         (None, "." | "?") => String::new(),
         (None, path) => path.to_owned(),
     };
-    let message = if missing.is_some() { "is missing".to_owned() } else { without_position(&message).to_owned() };
-    FieldError::new(field, message).into()
+    FieldError::new(field, fault).into()
 }
 
-/// Cuts ` at line 1 column 2` off, which says nothing to whoever built the value in a program.
-fn without_position(message: &str) -> &str {
-    message.rsplit_once(" at line ").map_or(message, |(text, _)| text)
+/// Says what a field must be, instead of how the reader puts it. What was sent is not repeated: it may be a secret.
+fn in_plain_words(message: &str) -> String {
+    const WHOLE_NUMBER: &str = "a whole number";
+    // ` at line 1 column 2` says nothing to whoever built the value in a program.
+    let message = message.rsplit_once(" at line ").map_or(message, |(text, _)| text);
+    let expected = match message.rsplit_once(", expected ") {
+        Some((_, "i64" | "u64")) => WHOLE_NUMBER,
+        Some((_, "a string")) => "text",
+        Some((_, "a boolean")) => "true or false",
+        Some((_, "a sequence")) => "a list",
+        Some((_, expected)) if !expected.starts_with("struct ") => expected,
+        Some(_) => "an object",
+        // How a number in a query string is refused.
+        None if message.contains("integer") || message.contains("digit") || message.contains("number too") => {
+            WHOLE_NUMBER
+        }
+        None => return message.to_owned(),
+    };
+    format!("must be {expected}")
 }
 
 /// Takes a struct from an object only. By itself serde also takes one from a list of its fields' values.
@@ -89,5 +109,36 @@ impl Faults {
     /// Fails if anything was wrong.
     pub fn check(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(self.into_error()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mango_domain::Error;
+
+    use super::decode_str;
+    use crate::chat::CreateChatPayload;
+    use crate::message::SendMessagePayload;
+
+    fn check<T: serde::de::DeserializeOwned>(json: &str, field: &str, message: &str) {
+        let Err(Error::Invalid(errors)) = decode_str::<T>(json) else { panic!("{json} was taken") };
+        let told: Vec<_> = errors.iter().map(|error| (error.field.as_str(), error.message.as_str())).collect();
+        assert_eq!(told, [(field, message)], "{json}");
+    }
+
+    #[test]
+    fn names_the_field_and_what_it_must_be() {
+        let message = |chat_id, content| format!(r#"{{"message": {{"chat_id": {chat_id}, "content": {content}}}}}"#);
+        let chat = |members| format!(r#"{{"chat": {{"is_group": true, "members_array": {members}}}}}"#);
+        check::<SendMessagePayload>("{}", "message", "is missing");
+        check::<SendMessagePayload>(r#"{"message": 1}"#, "message", "must be an object");
+        check::<SendMessagePayload>(&message("1", r#""x""#), "message.message_type", "is missing");
+        check::<SendMessagePayload>(&message(r#""1""#, r#""x""#), "message.chat_id", "must be a whole number");
+        check::<SendMessagePayload>(&message("1e30", r#""x""#), "message.chat_id", "must be a whole number");
+        check::<SendMessagePayload>(&message("1", "[]"), "message.content", "must be text");
+        check::<SendMessagePayload>(&message("1, \"chat_id\": 2", r#""x""#), "message.chat_id", "is there twice");
+        check::<CreateChatPayload>(&chat("7"), "chat.members_array", "must be a list");
+        check::<CreateChatPayload>(&chat(r#"[1, "2"]"#), "chat.members_array[1]", "must be a whole number");
+        check::<CreateChatPayload>(r#"{"chat": {"is_group": 1}}"#, "chat.is_group", "must be true or false");
     }
 }
