@@ -100,7 +100,7 @@ async fn odd_json_is_read_as_json_is() {
     let table = [
         ("[\"toggle_chat_pin\",{\"chat\":{\"id\":9223372036854775808}}]", "chat.id"),
         ("[\"toggle_chat_pin\",{\"chat\":{\"id\":1e3}}]", "chat.id"),
-        ("[\"toggle_chat_pin\",{\"chat\":{\"id\":1,\"id\":2}}]", "chat"),
+        ("[\"toggle_chat_pin\",{\"chat\":{\"id\":1,\"id\":2}}]", "chat.id"),
         ("[\"toggle_chat_pin\",{\"chat\":[1]}]", "chat"),
         ("[\"toggle_chat_pin\",{\"chat\":{\"id\":\"\\ud800\"}}]", "chat.id"),
         (deep.as_str(), "chat"),
