@@ -6,26 +6,33 @@
 mod support;
 
 mod clients {
+    use std::io::{BufRead as _, BufReader, Read as _};
     use std::path::{Path, PathBuf};
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     use mango_testkit::PrivatePostgres;
 
     use super::support::Server;
 
-    /// Runs a scenario file against a server and shows what it printed when it fails.
-    fn check(server: &Server, scenario: &str, mode: &str) {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(scenario);
+    /// A scenario file, to be run against a server. `mode` is what the file takes for its second argument.
+    fn scenario(server: &Server, file: &str, mode: &str) -> Command {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(file);
         let mut command = match file.extension().and_then(|ending| ending.to_str()) {
             Some("py") => Command::new(installed("MANGO_TEST_PYTHON")),
             _ => Command::new("node"),
         };
         command.env("MANGO_TEST_NODE_MODULES", installed("MANGO_TEST_NODE_MODULES"));
-        let output = command.arg(&file).arg(server.url()).arg(mode).output().expect("run the client");
+        command.arg(&file).arg(server.url()).arg(mode);
+        command
+    }
+
+    /// Runs a scenario file against a server and shows what it printed when it fails.
+    fn check(server: &Server, file: &str, mode: &str) {
+        let output = scenario(server, file, mode).output().expect("run the client");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (printed, complaint) = (text(&output.stdout), text(&output.stderr));
-        assert!(output.status.success(), "{scenario} over {mode}:\n{printed}\n{complaint}\n{}", server.log());
-        assert!(printed.contains("ok   "), "{scenario} over {mode} ran nothing");
+        assert!(output.status.success(), "{file} {mode}:\n{printed}\n{complaint}\n{}", server.log());
+        assert!(printed.contains("ok   "), "{file} {mode} ran nothing");
     }
 
     fn installed(variable: &str) -> PathBuf {
@@ -55,12 +62,40 @@ mod clients {
         check(&Server::start(&[("DATABASE_URL", &database)]), "contract.mjs", "upgrade");
     }
 
+    /// A server whose access tokens are good for two seconds.
+    fn short_lived() -> Server {
+        Server::start(&[("MANGO_ACCESS_TTL", "2s")])
+    }
+
     #[test]
     fn javascript_expiry() {
-        let server = Server::start(&[("MANGO_ACCESS_TTL", "2s")]);
-        for mode in ["polling", "websocket"] {
+        let server = short_lived();
+        for mode in ["polling", "websocket", "upgrade"] {
             check(&server, "expiry.mjs", mode);
         }
+    }
+
+    #[test]
+    fn javascript_client_of_the_page_gets_over_expired_tokens() {
+        check(&short_lived(), "reconnect.mjs", "expiry");
+    }
+
+    #[test]
+    fn javascript_client_of_the_page_gets_over_a_restart() {
+        let data = tempfile::tempdir().expect("a folder");
+        let data = data.path().to_str().expect("a path in UTF-8");
+        let server = Server::start(&[("MANGO_DATA_DIR", data)]);
+        let address = server.url().replace("http://", "");
+        let mut client = scenario(&server, "reconnect.mjs", "restart").stdout(Stdio::piped()).spawn().expect("node");
+        let mut printed = BufReader::new(client.stdout.take().expect("its output"));
+        let mut line = String::new();
+        printed.read_line(&mut line).expect("a line");
+        // It stops when it is dropped.
+        drop(server);
+        let server = Server::start(&[("MANGO_DATA_DIR", data), ("MANGO_BIND", &address)]);
+        printed.read_to_string(&mut line).expect("the rest");
+        assert!(client.wait().expect("its end").success(), "{line}\n{}", server.log());
+        assert!(line.starts_with("restart\nok   "), "{line}");
     }
 
     #[test]

@@ -3,15 +3,16 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-const modules = process.env.MANGO_TEST_NODE_MODULES;
-const { io } = createRequire(path.join(modules, 'index.js'))('socket.io-client');
+/** Loads a package from where `cargo xtask test` has installed it. */
+export const installed = createRequire(path.join(process.env.MANGO_TEST_NODE_MODULES, 'index.js'));
+export const { io } = installed('socket.io-client');
 
 export const [url, mode] = process.argv.slice(2);
 const transports = { polling: ['polling'], websocket: ['websocket'], upgrade: ['polling', 'websocket'] }[mode];
-assert.ok(url && transports, 'usage: node <scenario>.mjs <base url> polling|websocket|upgrade');
+assert.ok(url, 'usage: node <scenario>.mjs <base url> [polling|websocket|upgrade]');
 
 const open = new Set();
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 30_000;
 const FENCE = 'fence';
 
 /** Rejects when `promise` takes longer than any healthy server does. */
@@ -106,6 +107,7 @@ export const places = {
 
 /** Makes a socket that has not connected yet. */
 export function dial(options) {
+  assert.ok(transports, `${mode} is neither polling nor websocket nor upgrade`);
   return io(url, { path: '/ws/socket.io/', transports, forceNew: true, reconnection: false, autoConnect: false, ...options });
 }
 

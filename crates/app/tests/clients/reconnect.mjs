@@ -1,0 +1,109 @@
+// The client of docs/events.md, as it stands there, gets over whatever ends its socket. The server's access tokens are good for
+// two seconds.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { call, io, main, mode, newcomer, url, within } from './harness.mjs';
+
+const page = await readFile(new URL('../../../../docs/events.md', import.meta.url), 'utf8');
+const blocks = [...page.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
+const source = blocks.join('').replaceAll('http://127.0.0.1:5000', url);
+assert.ok(source.includes(`io('${url}'`) && source.includes(`'${url}/auth/refresh'`), 'docs/events.md has another client');
+const names = ['io', 'fetch', 'token', 'refreshToken', 'showLogin', 'readWhatWasMissed'];
+const client = new Function(...names, `${source}\nreturn { socket, tokens: () => ({ token, refreshToken }) };`);
+
+/** Something that happens again and again, to be waited for one at a time. */
+function happening(what) {
+  let [times, seen, wake] = [0, 0, () => {}];
+  const happen = () => {
+    times += 1;
+    wake();
+  };
+  const next = async () => {
+    while (times === seen) await within(new Promise((resolve) => (wake = resolve)), what);
+    seen += 1;
+  };
+  return { happen, next, times: () => times };
+}
+
+/** The client of the page for a user, with an eye on what it does. */
+function start({ token, refresh }, answer = fetch) {
+  const [asked, entered, loggedOut] = ['a refresh', 'the connection', 'the login'].map(happening);
+  const asking = (...request) => {
+    asked.happen();
+    return answer(...request);
+  };
+  const { socket, tokens } = client(io, asking, token, refresh, loggedOut.happen, entered.happen);
+  return { socket, tokens, asked, entered, loggedOut };
+}
+
+/** Asserts that a client is connected and served. */
+async function expectServed({ socket }) {
+  const chat = { name: 'here I am', is_group: true, members_array: [] };
+  assert.equal((await within(socket.emitWithAck('create_chat', { chat }), 'an ack')).ok, true);
+}
+
+const expiry = {
+  async 'a token that expires, while connected and before'() {
+    const [bob, ada] = [await newcomer('Bob'), await newcomer('Ada')];
+    const adas = start(ada);
+    await adas.entered.next();
+    assert.equal(adas.tokens().token, ada.token);
+    await adas.entered.next();
+    assert.notEqual(adas.tokens().token, ada.token);
+    assert.notEqual(adas.tokens().refreshToken, ada.refresh);
+    await expectServed(adas);
+    adas.socket.disconnect();
+
+    // Bob's token is older than the first of Ada's.
+    const bobs = start(bob);
+    const refused = new Promise((resolve) => bobs.socket.once('connect_error', ({ message }) => resolve(message)));
+    assert.match(await within(refused, 'the refusal'), /expired/);
+    await bobs.entered.next();
+    await expectServed(bobs);
+    bobs.socket.disconnect();
+  },
+
+  async 'a server that cannot give new tokens yet'() {
+    const answers = [
+      () => Promise.reject(new TypeError('fetch failed')),
+      () => new Response('{"status": 503}', { status: 503 }),
+      () => new Response('{"access_tok'),
+    ];
+    const ada = await newcomer('Ada');
+    const adas = start({ ...ada, token: 'of another server' }, (...request) => (answers.shift() ?? fetch)(...request));
+    await adas.entered.next();
+    assert.equal(adas.asked.times(), 4);
+    await expectServed(adas);
+    adas.socket.disconnect();
+  },
+
+  async 'a session that is over'() {
+    const ada = await newcomer('Ada');
+    const adas = start(ada);
+    await adas.entered.next();
+    assert.equal((await call('POST', '/auth/logout', { token: ada.token })).status, 204);
+    await adas.loggedOut.next();
+    assert.deepEqual([adas.socket.active, adas.asked.times()], [false, 1]);
+  },
+
+  async 'its own wish to leave'() {
+    const adas = start(await newcomer('Ada'));
+    await adas.entered.next();
+    adas.socket.disconnect();
+    assert.deepEqual([adas.socket.active, adas.asked.times()], [false, 0]);
+  },
+};
+
+const restart = {
+  async 'a server that is stopped and started again'() {
+    const adas = start(await newcomer('Ada'));
+    await adas.entered.next();
+    const ended = new Promise((resolve) => adas.socket.on('disconnect', resolve));
+    console.log('restart');
+    assert.equal(await within(ended, 'the end of the connection'), 'transport close');
+    await adas.entered.next();
+    await expectServed(adas);
+  },
+};
+
+await main({ expiry, restart }[mode]);
