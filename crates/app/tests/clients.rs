@@ -22,7 +22,8 @@ mod clients {
             _ => Command::new("node"),
         };
         command.env("MANGO_TEST_NODE_MODULES", installed("MANGO_TEST_NODE_MODULES"));
-        command.arg(&file).arg(server.url()).arg(mode);
+        // The folder of the sources is no place for compiled ones.
+        command.env("PYTHONDONTWRITEBYTECODE", "1").arg(&file).arg(server.url()).arg(mode);
         command
     }
 
@@ -112,5 +113,12 @@ mod clients {
     fn python_upgrade_on_postgres() {
         let database = PrivatePostgres::shared().url_for_new_database();
         check(&Server::start(&[("DATABASE_URL", &database)]), "contract_test.py", "upgrade");
+    }
+    #[test]
+    fn python_expiry() {
+        let server = short_lived();
+        for mode in ["polling", "websocket", "upgrade"] {
+            check(&server, "expiry_test.py", mode);
+        }
     }
 }

@@ -1,0 +1,99 @@
+"""What the scenarios of python-socketio share: sign-up, and clients that keep what they get."""
+
+import asyncio
+import os
+import sys
+
+import aiohttp
+import socketio
+
+URL, MODE = sys.argv[1], sys.argv[2]
+TRANSPORTS = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": ["polling", "websocket"]}[MODE]
+PASSWORD = "päss wörd of eight"
+DEADLINE_SECONDS = 30
+people = 0
+
+
+class Device:
+    """A connected client that keeps every event until somebody asks for it."""
+
+    def __init__(self):
+        self.client = socketio.AsyncClient(reconnection=False)
+        self.events = asyncio.Queue()
+        self.ended = asyncio.get_running_loop().create_future()
+        self.client.on("*", self._keep)
+        self.client.on("disconnect", self._end)
+        self.client.on("connect_error", self._refuse)
+        self.refusal = None
+
+    async def _keep(self, name, payload):
+        await self.events.put((name, payload))
+
+    async def _refuse(self, problem):
+        self.refusal = problem["message"]
+
+    async def _end(self, reason):
+        self.ended.set_result(reason)
+
+    async def connect(self, auth=None, headers=None):
+        await self.client.connect(
+            URL, socketio_path="/ws/socket.io/", transports=TRANSPORTS, auth=auth, headers=headers or {}
+        )
+        expected = "polling" if MODE == "polling" else "websocket"
+        assert self.client.transport() == expected, self.client.transport()
+        return self
+
+    async def refused(self, **place):
+        """Tries to connect, which has to be refused, and gives the reason."""
+        try:
+            await self.connect(**place)
+        except socketio.exceptions.ConnectionError:
+            return self.refusal
+        raise AssertionError("the connection was accepted")
+
+    async def end(self):
+        """Waits until the connection is gone, and gives the reason."""
+        return await asyncio.wait_for(self.ended, DEADLINE_SECONDS)
+
+    async def ask(self, name, payload):
+        return await self.client.call(name, payload, timeout=DEADLINE_SECONDS)
+
+    async def take(self, name):
+        got, payload = await asyncio.wait_for(self.events.get(), DEADLINE_SECONDS)
+        assert got == name, f"{got} came instead of {name}"
+        return payload
+
+    async def expect_nothing_more(self):
+        ack = await self.ask("create_chat", {"chat": {"name": "fence", "is_group": True, "members_array": []}})
+        while True:
+            # The other devices of the same user get the fence too, and pass over it.
+            name, payload = await asyncio.wait_for(self.events.get(), DEADLINE_SECONDS)
+            assert name == "chat_created" and payload["name"] == "fence", (name, payload)
+            if payload["chat"] == ack["chat"]["id"]:
+                break
+        assert self.events.empty()
+
+
+async def newcomer(http, name):
+    global people
+    people += 1
+    phone = f"+316{os.getpid() % 1_000_000:06d}{people:02d}"
+    async with http.post(f"{URL}/user/create", json={"phone": phone, "password": PASSWORD, "name": name}) as reply:
+        assert reply.status == 201, await reply.text()
+        user = await reply.json()
+    async with http.post(f"{URL}/user/login", data={"username": phone, "password": PASSWORD}) as reply:
+        assert reply.status == 200, await reply.text()
+        grant = await reply.json()
+    return {"id": user["id"], "token": grant["access_token"], "refresh": grant["refresh_token"]}
+
+
+def run(*scenarios):
+    """Runs the scenarios one after the other; the first that fails ends the process."""
+
+    async def main():
+        async with aiohttp.ClientSession() as http:
+            for scenario in scenarios:
+                await scenario(http)
+                print(f"ok   {scenario.__name__}", flush=True)
+
+    asyncio.run(main())
