@@ -1,4 +1,4 @@
-//! What the tests need from the machine: PostgreSQL's programs, Node.js with npm, Python with venv.
+//! What the tests need from the machine: PostgreSQL's programs, Node.js with npm, Python with venv, Chromium.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,6 +16,16 @@ pub(crate) struct Found {
     pub node: String,
     /// For example `3.11.7`.
     pub python: String,
+    /// The browser that can be driven without a window.
+    pub chromium: Chromium,
+}
+
+/// Chromium, or a browser that is made of it.
+pub(crate) struct Chromium {
+    /// The program.
+    pub program: PathBuf,
+    /// For example `150.0.7871.100`.
+    pub version: String,
 }
 
 /// Finds everything; as root on Debian it installs what is missing, elsewhere the error names the command that does.
@@ -94,14 +104,30 @@ const PYTHON: Need = Need {
         brew: "python3",
     },
 };
+const CHROMIUM: Need = Need {
+    name: "Chromium",
+    version: || chromium().map(|found| found.version),
+    packages: Packages {
+        apt: "chromium-headless-shell",
+        dnf: "chromium",
+        pacman: "chromium",
+        apk: "chromium",
+        brew: "chromium",
+    },
+};
+
+/// The names that its package has in one place or another; the smallest first.
+const BROWSERS: [&str; 5] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"];
 
 fn missing() -> Vec<Need> {
-    [POSTGRES, NODE, NPM, PYTHON].into_iter().filter(|need| (need.version)().is_none()).collect()
+    [POSTGRES, NODE, NPM, PYTHON, CHROMIUM].into_iter().filter(|need| (need.version)().is_none()).collect()
 }
 
 fn found() -> Result<Found> {
-    match (postgres_version(), node_version(), (NPM.version)(), python_version()) {
-        (Some(postgres), Some(node), Some(_), Some(python)) => Ok(Found { postgres, node, python }),
+    match (postgres_version(), node_version(), (NPM.version)(), python_version(), chromium()) {
+        (Some(postgres), Some(node), Some(_), Some(python), Some(chromium)) => {
+            Ok(Found { postgres, node, python, chromium })
+        }
         _ => bail!(advice(&missing(), |manager| shell::find_in_path(manager).is_some())),
     }
 }
@@ -152,6 +178,21 @@ fn python_version() -> Option<String> {
     shell::ask(Command::new("python3").args(["-c", probe]))
 }
 
+/// The first browser in `PATH` that answers; a name alone may be a stub that would install one.
+fn chromium() -> Option<Chromium> {
+    BROWSERS.iter().find_map(|name| {
+        let program = shell::find_in_path(name)?;
+        let version = version_of_browser(&shell::ask(Command::new(&program).arg("--version"))?)?;
+        Some(Chromium { program, version })
+    })
+}
+
+/// The number in what a browser says, such as `Chromium 150.0.7871.100 built on Debian`.
+fn version_of_browser(said: &str) -> Option<String> {
+    let is_number = |word: &&str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    said.split_whitespace().find(is_number).map(str::to_owned)
+}
+
 fn is_root() -> bool {
     shell::ask(Command::new("id").arg("-u")).is_some_and(|id| id == "0")
 }
@@ -177,6 +218,15 @@ mod tests {
     fn advice_names_a_package_once() {
         let advice = advice(&[NODE, NPM], |manager| manager == "brew");
         assert!(advice.contains("brew install node\n"), "{advice}");
+    }
+
+    #[test]
+    fn a_browser_says_its_version() {
+        let check = |said, expected: Option<&str>| assert_eq!(version_of_browser(said).as_deref(), expected, "{said}");
+        check("Chromium 156.0.8078.79", Some("156.0.8078.79"));
+        check("Chromium 150.0.7871.100 built on Debian GNU/Linux 12 (bookworm)", Some("150.0.7871.100"));
+        check("Google Chrome 149.0.1.2 ", Some("149.0.1.2"));
+        check("Install it with `snap install chromium`.", None);
     }
 
     #[test]

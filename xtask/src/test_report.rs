@@ -19,8 +19,8 @@ pub(crate) struct Report {
     pub ignored: u64,
     /// The stores that the contract suite ran on.
     pub backends: [Subject; 3],
-    /// The official Socket.IO clients.
-    pub clients: [Subject; 2],
+    /// The official Socket.IO clients, and the browser that shows the documentation.
+    pub clients: [Subject; 3],
     /// The file of the integration tests that are running.
     running: Option<String>,
 }
@@ -41,6 +41,7 @@ impl Report {
             clients: [
                 subject("socket.io-client", &["clients", "javascript"]),
                 subject("python-socketio", &["clients", "python"]),
+                subject("Chromium", &["clients", "chromium"]),
             ],
             running: None,
         }
@@ -138,10 +139,11 @@ mod tests {
             "test clients::javascript_upgrade ... ok",
             "test clients::python_upgrade_on_postgres ... ok",
             "test clients::python_expiry - should panic ... ok",
+            "test clients::chromium_logs_in_through_swagger ... ok",
             "   Doc-tests persistence",
             "test src/sqlite.rs - open (line 3) ... ok",
         ]);
         assert_eq!(report.backends.map(|backend| backend.passed), [1, 0, 2]);
-        assert_eq!(report.clients.map(|client| client.passed), [1, 2]);
+        assert_eq!(report.clients.map(|client| client.passed), [1, 2, 1]);
     }
 }

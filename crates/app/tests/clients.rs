@@ -1,4 +1,4 @@
-//! The official Socket.IO clients, for JavaScript and for Python, against the real binary on both databases.
+//! The official Socket.IO clients, for JavaScript and for Python, and Swagger UI in a browser, against the real binary.
 //!
 //! `cargo xtask test` installs the clients and says where they are.
 #![expect(clippy::expect_used, clippy::panic, reason = "a helper that fails should fail its test")]
@@ -120,5 +120,11 @@ mod clients {
         for mode in ["polling", "websocket", "upgrade"] {
             check(&server, "expiry_test.py", mode);
         }
+    }
+
+    #[test]
+    fn chromium_logs_in_through_swagger() {
+        installed("MANGO_TEST_CHROMIUM");
+        check(&Server::start(&[]), "swagger.mjs", "chromium");
     }
 }

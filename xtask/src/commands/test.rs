@@ -56,9 +56,10 @@ fn test(args: &Args) -> Result<ExitCode> {
     let mut cargo = shell::cargo(&workspace.root, ["test", "--workspace", "--no-fail-fast", "--color", color, "--"]);
     forget_settings(&mut cargo);
     match &surroundings {
-        Some(Surroundings { clients, .. }) => {
-            cargo.env("MANGO_TEST_NODE_MODULES", &clients.node).env("MANGO_TEST_PYTHON", &clients.python)
-        }
+        Some(Surroundings { found, clients }) => cargo
+            .env("MANGO_TEST_NODE_MODULES", &clients.node)
+            .env("MANGO_TEST_PYTHON", &clients.python)
+            .env("MANGO_TEST_CHROMIUM", &found.chromium.program),
         // Tests that need one of these say so in their names.
         None => cargo.args(["--skip", "postgres", "--skip", "clients"]),
     };
@@ -132,6 +133,7 @@ fn summarize(report: &Report, surroundings: Option<&Surroundings>) -> Vec<&'stat
         (Some(s), "PostgreSQL") => format!(" {}", s.found.postgres),
         (Some(s), "socket.io-client") => format!(" {} on Node.js {}", s.clients.socket_io_client, s.found.node),
         (Some(s), "python-socketio") => format!(" {} on Python {}", s.clients.python_socketio, s.found.python),
+        (Some(s), "Chromium") => format!(" {}", s.found.chromium.version),
         _ => String::new(),
     };
     for (what, subjects) in [("backends", report.backends.as_slice()), ("clients", report.clients.as_slice())] {
