@@ -29,8 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         fs::remove_dir_all(&build)?;
     }
     let started = Instant::now();
-    let mut cargo = shell::cargo(&workspace.root, ["build", "--release", "--locked", "--package", "mango"]);
-    shell::run(cargo.env("CARGO_TARGET_DIR", &build))?;
+    shell::run(&mut cargo_build(&workspace, &build))?;
     let seconds = started.elapsed().as_secs();
 
     let file = format!("mango{}", std::env::consts::EXE_SUFFIX);
@@ -43,6 +42,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         fs::remove_dir_all(&build)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn cargo_build(workspace: &Workspace, target: &Path) -> Command {
+    let mut cargo = shell::cargo(&workspace.root, ["build", "--release", "--locked", "--package", "mango"]);
+    cargo.env("CARGO_TARGET_DIR", target);
+    cargo
 }
 
 /// Makes `dist/mango-<version>-<host>.tar.gz` and its checksum, in the form that `sha256sum --check` reads.
@@ -74,4 +79,56 @@ fn pack(workspace: &Workspace, binary: &Path, file: &str) -> Result<PathBuf> {
 fn size_of(path: &Path) -> Result<String> {
     let tenths = fs::metadata(path)?.len() * 10 / (1 << 20);
     Ok(format!("{}.{} MiB", tenths / 10, tenths % 10))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_builds_what_is_locked_into_the_folder_that_it_packs_from() {
+        let workspace = Workspace { root: "checkout".into(), target: "built".into() };
+        let cargo = cargo_build(&workspace, Path::new("built/clean-release"));
+        let words: Vec<_> = cargo.get_args().collect();
+        assert_eq!(words, ["build", "--release", "--locked", "--package", "mango"]);
+        assert_eq!(cargo.get_current_dir(), Some(Path::new("checkout")));
+        let target = cargo.get_envs().find(|(name, _)| *name == "CARGO_TARGET_DIR").and_then(|(_, value)| value);
+        assert_eq!(target, Some("built/clean-release".as_ref()));
+    }
+
+    #[test]
+    fn the_archive_holds_the_binary_and_what_goes_with_it_and_matches_its_checksum() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace { root: folder.path().join("checkout"), target: folder.path().join("target") };
+        fs::create_dir(&workspace.root).unwrap();
+        let binary = folder.path().join("built");
+        fs::write(&binary, vec![7; 3 << 19]).unwrap();
+        assert_eq!(size_of(&binary).unwrap(), "1.5 MiB");
+        assert!(pack(&workspace, &binary, "mango").is_err(), "the companions are missing");
+
+        for companion in COMPANIONS {
+            fs::write(workspace.root.join(companion), companion).unwrap();
+        }
+        // The second time finds what the first has left.
+        pack(&workspace, &binary, "mango").unwrap();
+        let archive = pack(&workspace, &binary, "mango").unwrap();
+        let dist = archive.parent().unwrap();
+        let name = archive.file_name().unwrap().to_str().unwrap();
+        let stem = name.strip_suffix(".tar.gz").unwrap();
+        assert!(stem.starts_with(concat!("mango-", env!("CARGO_PKG_VERSION"), "-")), "{stem}");
+        shell::run(Command::new("tar").current_dir(folder.path()).arg("-xzf").arg(&archive)).unwrap();
+        let unpacked = folder.path().join(stem);
+        assert_eq!(fs::read(unpacked.join("mango")).unwrap(), fs::read(&binary).unwrap());
+        for companion in COMPANIONS {
+            assert_eq!(fs::read_to_string(unpacked.join(companion)).unwrap(), companion);
+        }
+        assert_eq!(fs::read_dir(&unpacked).unwrap().count(), COMPANIONS.len() + 1);
+
+        let sum = fs::read_to_string(dist.join(format!("{name}.sha256"))).unwrap();
+        assert!(sum.len() > 64 && sum.trim_end().ends_with(&format!(" {name}")), "{sum}");
+        assert_eq!(fs::read_dir(dist).unwrap().count(), 2, "the archive and its checksum");
+        let checked = ["sha256sum", "shasum"]
+            .map(|program| shell::ask(Command::new(program).current_dir(dist).args(["-c", &format!("{name}.sha256")])));
+        assert_eq!(checked.into_iter().flatten().next(), Some(format!("{name}: OK")));
+    }
 }
