@@ -249,7 +249,7 @@ impl Connection {
         metrics::histogram!("mango_socket_event_duration_seconds", "event" => verb.name()).record(started.elapsed());
         let (answer, outcome) = match answer {
             Ok(Ok(done)) => (Ack::Done(done), "ok"),
-            Ok(Err(error)) => (Ack::Refused(Problem::from(&error)), report(verb, &error)),
+            Ok(Err(error)) => (Ack::Refused(on::problem(verb, &error)), report(verb, &error)),
             Err(_) => {
                 tracing::error!(event = verb.name(), "the handler of an event panicked");
                 let problem = Problem::new(ProblemKind::Internal, "the server could not do this");

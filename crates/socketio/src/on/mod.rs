@@ -7,7 +7,7 @@ mod toggle_chat_pin;
 mod toggle_like_message;
 
 use mango_contract::ack::{AuthenticateAck, ChatAck, LikeAck, MessageAck, PinAck};
-use mango_contract::{catalogue, decode_str};
+use mango_contract::{Problem, ProblemKind, catalogue, decode_str};
 use mango_domain::{Error, FieldError, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,6 +65,16 @@ pub(crate) async fn run(connection: &Connection, verb: Verb, text: &str) -> Resu
         Verb::ToggleChatPin => toggle_chat_pin::run(connection, payload(text)?).await.map(Done::Pin),
         Verb::Authenticate => authenticate::run(connection, payload(text)?).await.map(Done::Authenticate),
         Verb::Unknown => Err(Error::NotFound("event")),
+    }
+}
+
+/// What the client is told of an error. Nothing is hidden behind an event that there is not.
+pub(crate) fn problem(verb: Verb, error: &Error) -> Problem {
+    match (verb, error) {
+        (Verb::Unknown, Error::NotFound(_)) => {
+            Problem::new(ProblemKind::NotFound, "there is no such event; docs/events.md lists them")
+        }
+        _ => Problem::from(error),
     }
 }
 

@@ -144,6 +144,7 @@ async fn an_event_that_there_is_not_is_refused() {
     for event in ["", "unknown", "new_message", "connect", "disconnect", "Send_Message"] {
         let answer = client.call(event, json!({})).await;
         assert_eq!(answer["error"]["status"], 404, "{event}: {answer}");
+        assert_eq!(answer["error"]["detail"], "there is no such event; docs/events.md lists them", "{event}");
     }
 }
 
