@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use mango_domain::error::chain;
 use mango_domain::ports::{Clock, Random};
 use mango_domain::usecases::{Policy, Ports, UseCases};
-use mango_http::{Changes, CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies};
+use mango_http::{Bodies, BodyLimits, Changes, CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies};
 use mango_media::{FileMedia, ImageLimits, ImageProcessor};
 use mango_persistence::Database;
 use mango_security::{Argon2Passwords, JwtTokens};
@@ -91,16 +91,17 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         media,
         readiness: Arc::new(readiness),
         metrics: Arc::new(move || metrics.render()),
+        uploads: Bodies::new(BodyLimits::up_to(settings.max_body)),
+        calls: Bodies::new(BodyLimits::up_to(settings.max_body.min(BodyLimits::CALL))),
         changes: Changes::on(Handle::current()),
         settings: http_settings(settings),
     };
-    let sockets = Sockets::new(service, origins(settings), socket_options.max_message);
+    let sockets = Sockets::new(service, origins(settings), Bodies::new(BodyLimits::up_to(socket_options.max_message)));
     Ok(Wired { http, sockets, hub, use_cases, stopping })
 }
 
 fn http_settings(settings: &Settings) -> mango_http::Settings {
     mango_http::Settings {
-        max_body: settings.max_body,
         cors: match &settings.cors_origins {
             CorsOrigins::Any => CorsPolicy::AnyOrigin,
             CorsOrigins::Only(origins) => CorsPolicy::Origins(origins.clone()),
@@ -110,7 +111,6 @@ fn http_settings(settings: &Settings) -> mango_http::Settings {
             CookieSecure::Always => SecureCookies::Always,
             CookieSecure::Never => SecureCookies::Never,
         },
-        ..mango_http::Settings::default()
     }
 }
 

@@ -12,6 +12,7 @@
 //! ```
 
 mod app;
+mod bodies;
 mod changes;
 mod error;
 mod extract;
@@ -23,6 +24,8 @@ mod routes;
 mod state;
 
 pub use app::app;
+pub use bodies::{Bodies, BodyLimits};
 pub use changes::Changes;
 pub use openapi::openapi;
+pub use problem::respond;
 pub use state::{CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies, Settings};

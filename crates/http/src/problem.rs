@@ -9,7 +9,8 @@ use mango_contract::{Problem, ProblemKind};
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// The response that tells of a problem.
-pub(crate) fn respond(problem: &Problem) -> HttpResponse {
+#[must_use]
+pub fn respond(problem: &Problem) -> HttpResponse {
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE));

@@ -1,14 +1,13 @@
 //! What the routes work with.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use mango_domain::ports::Media;
 use mango_domain::usecases::UseCases;
 
-use crate::Changes;
 use crate::error::HttpError;
+use crate::{Bodies, Changes};
 
 /// What the routes work with; a clone is a few reference counts.
 #[derive(Clone)]
@@ -21,6 +20,10 @@ pub struct HttpState {
     pub readiness: Arc<dyn Readiness>,
     /// What `/metrics` answers, in the text format of Prometheus.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Reads the bodies that may hold a photo.
+    pub uploads: Bodies,
+    /// Reads the bodies of all other calls. They have a room of their own, so that no upload keeps anybody from logging in.
+    pub calls: Bodies,
     /// Where changes run to their end.
     pub changes: Changes,
     /// What an operator can set.
@@ -30,10 +33,6 @@ pub struct HttpState {
 /// What an operator can set.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Most bytes of a request's body.
-    pub max_body: usize,
-    /// How long the next part of a body may take to arrive.
-    pub body_timeout: Duration,
     /// Which web pages may call.
     pub cors: CorsPolicy,
     /// Whether the cookie of the refresh token is for TLS only.
@@ -41,14 +40,9 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// 16 MiB, 30 seconds, any origin, cookies as the connection is.
+    /// Any origin, cookies as the connection is.
     fn default() -> Self {
-        Self {
-            max_body: 16 * 1024 * 1024,
-            body_timeout: Duration::from_secs(30),
-            cors: CorsPolicy::AnyOrigin,
-            secure_cookies: SecureCookies::Auto,
-        }
+        Self { cors: CorsPolicy::AnyOrigin, secure_cookies: SecureCookies::Auto }
     }
 }
 

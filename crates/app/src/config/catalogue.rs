@@ -146,7 +146,7 @@ pub const CORS_ORIGINS: Setting = Setting {
 pub const MAX_BODY: Setting = Setting {
     name: "MANGO_MAX_BODY",
     default: "16MiB",
-    help: "most bytes of a request's body",
+    help: "most bytes of a body that may hold a photo; other calls take 64 KiB",
     allowed: A_SIZE,
     secret: false,
 };

@@ -8,14 +8,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
 use mango_contract::problem::{Problem, ProblemKind};
-use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::SOCKET_PATH;
 use super::sockets::Sockets;
-use super::{PROBLEM_JSON, SOCKET_PATH, problem_body};
-
-/// How long the body of a request may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Adds the routes of long-polling to an application.
 pub fn mount(config: &mut web::ServiceConfig, sockets: &Sockets) {
@@ -27,14 +23,14 @@ pub fn mount(config: &mut web::ServiceConfig, sockets: &Sockets) {
 }
 
 async fn answer(request: HttpRequest, payload: web::Payload, sockets: web::Data<Sockets>) -> HttpResponse {
-    exchange(&request, payload, &sockets).await.unwrap_or_else(|problem| refusal(&problem))
+    exchange(&request, payload, &sockets).await.unwrap_or_else(|problem| mango_http::respond(&problem))
 }
 
 async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Sockets) -> Result<HttpResponse, Problem> {
     if sockets.closing().is_cancelled() {
         return Err(Problem::unavailable(Duration::from_secs(1)));
     }
-    let body = read(payload, sockets.max_payload()).await?;
+    let body = sockets.bodies().read(request, payload.into_inner()).await?;
     let converted = convert(request, body).map_err(|error| Problem::new(ProblemKind::BadRequest, error.to_string()))?;
     let client = request.peer_addr();
     let task = {
@@ -64,17 +60,6 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
     }
 }
 
-async fn read(payload: web::Payload, max: usize) -> Result<Bytes, Problem> {
-    let Ok(read) = timeout(BODY_TIMEOUT, payload.to_bytes_limited(max)).await else {
-        return Err(Problem::new(ProblemKind::RequestTimeout, "the body took too long to arrive"));
-    };
-    match read {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(Problem::new(ProblemKind::BadRequest, "the body broke off")),
-        Err(_) => Err(Problem::new(ProblemKind::TooLarge, format!("a body may have at most {max} bytes"))),
-    }
-}
-
 /// A request of http 0.2 as one of http 1.
 fn convert(request: &HttpRequest, body: Bytes) -> http::Result<http::Request<super::SocketBody>> {
     let mut converted = http::Request::builder().method(request.method().as_str()).uri(request.uri().to_string());
@@ -99,9 +84,4 @@ fn revert(head: http::response::Parts, body: Bytes) -> HttpResponse {
         }
     }
     response.body(body)
-}
-
-fn refusal(problem: &Problem) -> HttpResponse {
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    HttpResponse::build(status).content_type(PROBLEM_JSON).body(problem_body(problem))
 }

@@ -13,6 +13,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
+use mango_http::Bodies;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,19 +37,18 @@ struct Shared {
     call: Box<Call>,
     runtime: Handle,
     origins: Origins,
-    max_payload: usize,
+    bodies: Bodies,
     open: TaskTracker,
     closing: CancellationToken,
     hang_up: CancellationToken,
 }
 
 impl Sockets {
-    /// Takes the service, to be run on the multi-thread runtime of the caller. `max_payload` is the most bytes that one polling
-    /// request may carry.
+    /// Takes the service, to be run on the multi-thread runtime of the caller, and what reads the bodies of polling requests.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new<S, B>(service: S, origins: Origins, max_payload: usize) -> Self
+    pub fn new<S, B>(service: S, origins: Origins, bodies: Bodies) -> Self
     where
         S: Service<Request<SocketBody>, Response = Response<B>, Error = Infallible> + Send + Sync + 'static,
         S::Future: Send + 'static,
@@ -66,7 +66,7 @@ impl Sockets {
             call,
             runtime: Handle::current(),
             origins,
-            max_payload,
+            bodies,
             open: TaskTracker::new(),
             closing: CancellationToken::new(),
             hang_up: CancellationToken::new(),
@@ -96,8 +96,8 @@ impl Sockets {
         &self.shared.origins
     }
 
-    pub(super) fn max_payload(&self) -> usize {
-        self.shared.max_payload
+    pub(super) fn bodies(&self) -> &Bodies {
+        &self.shared.bodies
     }
 
     pub(super) fn tracker(&self) -> &TaskTracker {

@@ -7,19 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{MAX_PAYLOAD, Mounted, POLLING, SOCKET, SOON, echo, handshake, join, response};
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn too_large_polling_bodies_are_refused() {
-    let mounted = Mounted::start(Origins::Any);
-    let client = reqwest::Client::new();
-    let url = mounted.url(POLLING) + "&sid=AAAAAAAAAAAAAAAA";
-    let answer = client.post(&url).body(vec![b'4'; MAX_PAYLOAD + 1]).send().await.unwrap();
-    assert_eq!(answer.status(), 413);
-    assert_eq!(answer.headers()["content-type"], "application/problem+json");
-    let answer = client.post(&url).body(vec![b'4'; MAX_PAYLOAD]).send().await.unwrap();
-    assert_eq!(answer.status(), 400);
-}
+use crate::harness::{Mounted, SOCKET, SOON, echo, handshake, join, response};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn panics_and_half_sent_upgrades_leave_the_server_working() {

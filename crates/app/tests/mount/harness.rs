@@ -8,6 +8,7 @@ use actix_web::{App, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use mango::server::{Options, Origins, Running, Sockets, Stopped, listen, mount};
+use mango_http::{Bodies, BodyLimits};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -36,6 +37,10 @@ pub struct Mounted {
 
 impl Mounted {
     pub fn start(origins: Origins) -> Self {
+        Self::with_bodies(origins, Bodies::new(BodyLimits::up_to(MAX_PAYLOAD)))
+    }
+
+    pub fn with_bodies(origins: Origins, bodies: Bodies) -> Self {
         let builder = SocketIo::builder().req_path("/ws/socket.io").max_payload(u64::try_from(MAX_PAYLOAD).unwrap());
         let (service, io) = builder.build_svc();
         io.ns("/", async |socket: SocketRef| {
@@ -45,7 +50,7 @@ impl Mounted {
             let client = socket.req_parts().extensions.get::<SocketAddr>().map(SocketAddr::to_string);
             socket.emit("client", &client).unwrap();
         });
-        let sockets = Sockets::new(service, origins, MAX_PAYLOAD);
+        let sockets = Sockets::new(service, origins, bodies);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let options = Options { workers: 2, shutdown_timeout: Duration::from_secs(5) };

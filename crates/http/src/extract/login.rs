@@ -5,7 +5,7 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use mango_contract::auth::LoginRequest;
 
-use super::{body, media_type, query, unsupported};
+use super::{body, media_type, query, read, unsupported};
 use crate::error::HttpError;
 
 /// Phone and password as a form, which is what OAuth 2.0 clients such as Swagger UI send, or as JSON.
@@ -20,9 +20,9 @@ impl FromRequest for Login {
         Box::pin(async move {
             let media_type = media_type(request.headers());
             if media_type == "application/x-www-form-urlencoded" {
-                query::parse(&body::read(&request, payload).await?).map(Self)
+                query::parse(&read(&request, payload).await?).map(Self)
             } else if body::is_json(&media_type) {
-                body::parse(&body::read(&request, payload).await?).map(Self)
+                body::parse(&read(&request, payload).await?).map(Self)
             } else {
                 Err(unsupported("application/x-www-form-urlencoded or application/json"))
             }

@@ -8,8 +8,10 @@ mod picture;
 mod query;
 mod refresh;
 
+use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, web};
+use bytes::Bytes;
 use mango_contract::ProblemKind;
 
 pub(crate) use body::Json;
@@ -31,6 +33,11 @@ fn state(request: &HttpRequest) -> Result<State, HttpError> {
     // It is always there: `app` puts it.
     let missing = || HttpError::refused(ProblemKind::Internal, "the application has no state");
     request.app_data::<State>().cloned().ok_or_else(missing)
+}
+
+/// Reads the body of a call that takes no photo.
+async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, HttpError> {
+    Ok(state(request)?.calls.read(request, payload).await?)
 }
 
 /// The media type of the body in lower case, without parameters; empty when none is given.

@@ -8,7 +8,8 @@ use futures_util::future::LocalBoxFuture;
 use mango_contract::ProblemKind;
 use mango_domain::FieldError;
 
-use super::{body, media_type, state, unsupported};
+use super::{media_type, state, unsupported};
+use crate::Bodies;
 use crate::error::HttpError;
 
 /// The name of the field.
@@ -27,10 +28,9 @@ impl FromRequest for Picture {
             if media_type(request.headers()) != "multipart/form-data" {
                 return Err(unsupported("multipart/form-data"));
             }
-            let settings = state(&request)?.settings.clone();
-            body::check_length(&request, &settings)?;
-            let parts = Multipart::new(request.headers(), body::bounded(payload, &settings));
-            let picture = read(parts).await.map_err(|error| refusal(&error))?;
+            let bodies = &state(&request)?.uploads;
+            let parts = Multipart::new(request.headers(), bodies.parts(&request, payload)?);
+            let picture = read(parts).await.map_err(|error| refusal(bodies, &error))?;
             picture.map(Self).ok_or_else(|| FieldError::new(FIELD, "is missing").into())
         })
     }
@@ -54,9 +54,9 @@ async fn read(mut parts: Multipart) -> Result<Option<Vec<u8>>, MultipartError> {
     Ok(picture)
 }
 
-fn refusal(error: &MultipartError) -> HttpError {
+fn refusal(bodies: &Bodies, error: &MultipartError) -> HttpError {
     match error {
-        MultipartError::Payload(error) => body::refusal(error),
+        MultipartError::Payload(error) => bodies.refusal(error).into(),
         error => HttpError::refused(ProblemKind::BadRequest, format!("the body is not multipart/form-data: {error}")),
     }
 }

@@ -8,7 +8,7 @@ use mango_contract::{ProblemKind, decode};
 use mango_domain::model::RefreshToken;
 use serde_json::Value;
 
-use super::{body, media_type, unsupported};
+use super::{body, media_type, read, unsupported};
 use crate::error::HttpError;
 
 /// The cookie that holds the refresh token.
@@ -25,7 +25,7 @@ impl FromRequest for Presented {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let body = body::read(&request, payload).await?;
+            let body = read(&request, payload).await?;
             if body.is_empty() {
                 return from_cookie(&request);
             }

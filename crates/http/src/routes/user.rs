@@ -1,9 +1,10 @@
 //! Users: sign-up, profiles, and the check of pictures.
 
 use actix_web::http::{Method, header};
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpResponse, mime, web};
 use mango_contract::user::{CreateUserRequest, UpdateUserRequest, UserReply, picture_reply};
 use mango_domain::model::UserId;
+use mango_domain::{Error, Failure};
 use utoipa::ToSchema;
 
 use crate::error::HttpError;
@@ -33,7 +34,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     )
 )]
 pub(crate) async fn create_user(state: State, request: Json<CreateUserRequest>) -> Result<HttpResponse, HttpError> {
-    let account = request.0.into_domain()?;
+    let account = request.0;
     let profile = state.change(|mango| async move { mango.register.run(account).await }).await?;
     let location = format!("/user/{}", profile.user.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(UserReply::from(&profile)))
@@ -88,8 +89,7 @@ pub(crate) async fn update_user(
     state: State,
     caller: Caller<(Id<UserId>, Json<UpdateUserRequest>)>,
 ) -> Result<HttpResponse, HttpError> {
-    let Caller { principal, rest: (Id(id), Json(request)) } = caller;
-    let edit = request.into_domain()?;
+    let Caller { principal, rest: (Id(id), Json(edit)) } = caller;
     let profile = state.change(|mango| async move { mango.update_user.run(&principal, id, edit).await }).await?;
     Ok(HttpResponse::Accepted().json(UserReply::from(&profile)))
 }
@@ -104,7 +104,9 @@ pub(crate) async fn update_user(
 )]
 pub(crate) async fn photo_to_base64(state: State, picture: Picture) -> Result<HttpResponse, HttpError> {
     let picture = state.use_cases.check_picture.run(picture.0).await?;
-    Ok(HttpResponse::Ok().json(picture_reply(&picture)))
+    let reply = state.uploads.work(picture.len(), move || serde_json::to_vec(&picture_reply(&picture))).await?;
+    let reply = reply.map_err(|error| Error::Failed(Failure::broken("write a picture", error)))?;
+    Ok(HttpResponse::Ok().content_type(mime::APPLICATION_JSON).body(reply))
 }
 
 /// The form with a picture; it is read as a stream and only described here.

@@ -9,6 +9,7 @@
 )]
 
 mod authorization;
+mod bodies;
 mod documentation;
 mod extension;
 mod history;

@@ -13,7 +13,7 @@ use actix_web::dev::ServerHandle;
 use async_trait::async_trait;
 use mango_domain::model::{ChatId, UserId};
 use mango_domain::usecases::{Ports, UseCases};
-use mango_http::{Changes, FailedCheck, HttpState, Readiness, Settings};
+use mango_http::{Bodies, BodyLimits, Changes, FailedCheck, HttpState, Readiness, Settings};
 use mango_testkit::build;
 use mango_testkit::memory::Memory;
 use reqwest::{Client, Method, RequestBuilder, redirect};
@@ -59,6 +59,8 @@ pub fn state(ports: Ports) -> HttpState {
         use_cases: Arc::new(UseCases::new(ports, Memory::POLICY)),
         readiness: Arc::new(Ready),
         metrics: Arc::new(|| "# nothing\n".to_owned()),
+        uploads: Bodies::new(BodyLimits::up_to(16 * 1024 * 1024)),
+        calls: Bodies::new(BodyLimits::up_to(BodyLimits::CALL)),
         changes: Changes::on(Handle::current()),
         settings: Settings::default(),
     }
@@ -80,6 +82,20 @@ impl Server {
     /// Starts a server with other settings.
     pub async fn with_settings(change: impl FnOnce(&mut Settings)) -> Self {
         Self::with(|state| change(&mut state.settings)).await
+    }
+
+    /// Starts a server with other limits for bodies of all kinds.
+    pub async fn with_bodies(limits: BodyLimits) -> Self {
+        Self::with(|state| {
+            state.uploads = Bodies::new(limits);
+            state.calls = Bodies::new(limits);
+        })
+        .await
+    }
+
+    /// Starts a server with other limits for bodies that may hold a photo.
+    pub async fn with_uploads(limits: BodyLimits) -> Self {
+        Self::with(|state| state.uploads = Bodies::new(limits)).await
     }
 
     /// Starts a server over these ports, some of which may not be those of the memory.

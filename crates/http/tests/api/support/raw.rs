@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Sends bytes and reads one answer: its status, and all of its text.
@@ -13,7 +13,7 @@ pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> (u16, String) {
 }
 
 /// Reads one answer with a `content-length`.
-pub async fn read(stream: &mut TcpStream) -> (u16, String) {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> (u16, String) {
     let mut text = Vec::new();
     let mut buffer = [0; 4096];
     while !is_whole(&text) {

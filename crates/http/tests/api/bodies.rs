@@ -1,0 +1,258 @@
+//! How large bodies may be, how long they may take, and how much all of them may hold together.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use mango_http::BodyLimits;
+use mango_testkit::memory::picture;
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{PASSWORD, Server, raw};
+
+/// How long anything may take on a machine with other things to do.
+const SOON: Duration = Duration::from_secs(30);
+
+#[actix_web::test]
+async fn a_body_has_a_limit_whether_it_tells_its_length_or_not() {
+    let server = Server::with_bodies(BodyLimits::up_to(2000)).await;
+    let ann = server.account(1).await;
+    let own = format!("/user/{}", ann.id);
+    let padded = |length: usize| {
+        let frame = json!({"description": ""}).to_string().len();
+        json!({"description": "x".repeat(length - frame)}).to_string()
+    };
+    let patch = || {
+        let request = server.request(Method::PATCH, &own).bearer_auth(&ann.access);
+        request.header("content-type", "application/json")
+    };
+    assert_eq!(server.send(patch().body(padded(2000))).await.status, 202);
+    server.send(patch().body(padded(2001))).await.assert_problem(413, "too-large");
+
+    let chunked = |body: &str| {
+        let head = format!(
+            "PATCH {own} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+             transfer-encoding: chunked\r\n\r\n",
+            ann.access
+        );
+        let chunks: String = body
+            .as_bytes()
+            .chunks(500)
+            .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk)))
+            .collect();
+        format!("{head}{chunks}0\r\n\r\n").into_bytes()
+    };
+    assert_eq!(raw::exchange(server.address, &chunked(&padded(2000))).await.0, 202);
+    let (status, text) = raw::exchange(server.address, &chunked(&padded(2001))).await;
+    assert_eq!(status, 413);
+    assert!(text.contains("application/problem+json") && text.contains("urn:mango:problem:too-large"), "{text}");
+}
+
+#[actix_web::test]
+async fn a_client_that_is_still_sending_gets_the_answer() {
+    let server = Server::start().await;
+    let create = || server.request(Method::POST, "/user/create").header("content-type", "application/json");
+    let far_too_large = vec![b' '; 64 * 1024 * 1024];
+    server.send(create().body(far_too_large)).await.assert_problem(413, "too-large");
+    server.send(create().body("{}")).await.assert_fields(&["phone"]);
+}
+
+#[actix_web::test]
+async fn a_picture_has_the_same_limit() {
+    let server = Server::with_bodies(BodyLimits::up_to(2000)).await;
+    let form = |length: usize| {
+        let filled = [picture(), vec![0; length]].concat();
+        let form = Form::new().part("image", Part::bytes(filled).file_name("x.png"));
+        server.send(server.request(Method::POST, "/user/photo_to_base64").multipart(form))
+    };
+    assert_eq!(form(1000).await.status, 200);
+    form(2000).await.assert_problem(413, "too-large");
+
+    let part = "--b\r\ncontent-disposition: form-data; name=\"other\"\r\n\r\n";
+    let body = format!("{part}{}\r\n--b--\r\n", "x".repeat(3000));
+    let request = format!(
+        "POST /user/photo_to_base64 HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\n\
+         transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    let (status, text) = raw::exchange(server.address, request.as_bytes()).await;
+    assert_eq!(status, 413, "{text}");
+    assert!(text.contains("application/problem+json"));
+}
+
+#[actix_web::test]
+async fn a_body_that_stops_coming_is_not_waited_for() {
+    let server =
+        Server::with_bodies(BodyLimits { patience: Duration::from_millis(50), ..BodyLimits::up_to(1000) }).await;
+    let ann = server.account(1).await;
+    for (target, media_type) in [
+        ("POST /auth/login".to_owned(), "application/json"),
+        ("POST /user/login".to_owned(), "application/x-www-form-urlencoded"),
+        ("POST /auth/refresh".to_owned(), "application/json"),
+        ("POST /user/create".to_owned(), "application/json"),
+        (format!("PATCH /user/{}", ann.id), "application/json"),
+        ("POST /user/photo_to_base64".to_owned(), "multipart/form-data; boundary=b"),
+    ] {
+        let request = format!(
+            "{target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: {media_type}\r\n\
+             content-length: 100\r\n\r\n",
+            ann.access
+        );
+        let (status, text) = raw::exchange(server.address, request.as_bytes()).await;
+        assert_eq!(status, 408, "{target}: {text}");
+        assert!(text.contains("urn:mango:problem:request-timeout"), "{target}: {text}");
+    }
+}
+
+#[actix_web::test]
+async fn a_call_without_a_photo_takes_little() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let long = "x".repeat(BodyLimits::CALL);
+    for path in ["/auth/login", "/user/login"] {
+        server.post(path, &json!({"username": ann.phone, "password": long})).await.assert_problem(413, "too-large");
+        let form = server.request(Method::POST, path).form(&[("username", &*ann.phone), ("password", &long)]);
+        server.send(form).await.assert_problem(413, "too-large");
+    }
+    for path in ["/auth/refresh", "/user/refresh"] {
+        server.post(path, &json!({"refresh_token": long})).await.assert_problem(413, "too-large");
+    }
+    let described = server.patch_as(&ann, &format!("/user/{}", ann.id), &json!({"unknown": long})).await;
+    assert_eq!(described.status, 202);
+}
+
+#[actix_web::test]
+async fn a_body_that_trickles_is_not_waited_for() {
+    let patience = Duration::from_millis(300);
+    let server = Server::with_bodies(BodyLimits { patience, ..BodyLimits::up_to(1 << 20) }).await;
+    for head in ["content-length: 1000000", "transfer-encoding: chunked"] {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let (mut reading, mut writing) = stream.into_split();
+        let head = format!("POST /user/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{head}\r\n\r\n");
+        writing.write_all(head.as_bytes()).await.unwrap();
+        let begun = Instant::now();
+        let mut answer = Box::pin(raw::read(&mut reading));
+        let mut sent = 0;
+        let (status, text) = loop {
+            // Each part comes long before the patience is at its end.
+            if let Ok(answer) = timeout(patience / 10, &mut answer).await {
+                break answer;
+            }
+            let part: &[u8] = if head.contains("chunked") { b"1\r\n \r\n" } else { b" " };
+            writing.write_all(part).await.unwrap();
+            sent += 1;
+            assert!(begun.elapsed() < SOON, "it is still read after {sent} parts");
+        };
+        assert_eq!(status, 408, "{text}");
+        assert!(sent > 1 && begun.elapsed() >= patience, "{sent} {:?}", begun.elapsed());
+    }
+}
+
+#[actix_web::test]
+async fn a_large_body_may_take_its_time() {
+    let patience = Duration::from_secs(2);
+    let server = Server::with_bodies(BodyLimits { patience, ..BodyLimits::up_to(1 << 20) }).await;
+    let body = json!({"phone": "+31612345678", "password": PASSWORD, "unknown": "x".repeat(900_000)}).to_string();
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /user/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    stream.write_all(format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes()).await.unwrap();
+    let begun = Instant::now();
+    for part in body.as_bytes().chunks(30_000) {
+        stream.write_all(part).await.unwrap();
+        tokio::time::sleep(patience / 20).await;
+    }
+    assert!(begun.elapsed() > patience);
+    assert_eq!(raw::read(&mut stream).await.0, 201);
+}
+
+/// The head and nine tenths of a body of a megabyte, which is never read whole.
+fn most_of_an_upload(chunked: bool) -> Vec<u8> {
+    const SENT: usize = 900_000;
+    let length = if chunked { "transfer-encoding: chunked" } else { "content-length: 1000000" };
+    let head = format!("POST /user/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{length}\r\n\r\n");
+    let frame = if chunked { format!("{SENT:x}\r\n") } else { String::new() };
+    [head.as_bytes(), frame.as_bytes(), &vec![b' '; SENT]].concat()
+}
+
+#[actix_web::test]
+async fn half_sent_uploads_hold_no_more_together_than_there_is_room_for() {
+    const ROOM_FOR: usize = 4;
+    const UPLOADS: usize = 40;
+    let limits = BodyLimits { room: ROOM_FOR << 20, ..BodyLimits::up_to(1 << 20) };
+    let server = Server::with_uploads(limits).await;
+    let ann = server.account(1).await;
+    let uploads = (0..UPLOADS).map(|n| async move {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        // A server that has answered may not read on.
+        let _ = stream.write_all(&most_of_an_upload(n % 2 == 0)).await;
+        raw::read(&mut stream).await
+    });
+    let mut uploads: FuturesUnordered<_> = uploads.collect();
+    while uploads.len() > ROOM_FOR {
+        let (status, text) = timeout(SOON, uploads.next()).await.expect("too many are being read").unwrap();
+        assert_eq!(status, 503, "{text}");
+        let lower = text.to_ascii_lowercase();
+        assert!(lower.contains("retry-after: 5") && lower.contains("application/problem+json"), "{text}");
+    }
+    // There is room for small calls all the time, and for another upload when the others are gone.
+    assert_eq!(server.log_in(&ann.phone).await.id, ann.id);
+    drop(uploads);
+    let own = format!("/user/{}", ann.id);
+    let upload = json!({"unknown": "x".repeat(900_000)});
+    let begun = Instant::now();
+    while server.patch_as(&ann, &own, &upload).await.status == 503 {
+        assert!(begun.elapsed() < SOON, "the room was not given back");
+    }
+}
+
+#[actix_web::test]
+async fn an_answered_upload_gives_its_room_back() {
+    let server = Server::with_uploads(BodyLimits { room: 1 << 20, ..BodyLimits::up_to(1 << 20) }).await;
+    let ann = server.account(1).await;
+    let own = format!("/user/{}", ann.id);
+    for status in [202, 202, 422, 400, 202] {
+        let patch =
+            server.request(Method::PATCH, &own).bearer_auth(&ann.access).header("content-type", "application/json");
+        let filler = "x".repeat(900_000);
+        let answer = match status {
+            202 => patch.body(json!({"unknown": filler}).to_string()),
+            422 => patch.body(json!({"name": [filler]}).to_string()),
+            _ => patch.body(filler),
+        };
+        assert_eq!(server.send(answer).await.status, status);
+    }
+}
+
+#[actix_web::test]
+async fn a_large_body_is_read_without_keeping_others_waiting() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    // It takes long to parse, since there is much to it.
+    let body = format!("{{\"unknown\": [{}1]}}", "1,".repeat(7 << 20));
+    let patch = server.request(Method::PATCH, &format!("/user/{}", ann.id)).bearer_auth(&ann.access);
+    let patch = patch.header("content-type", "application/json").body(body);
+    let begun = Instant::now();
+    let mut answer = Box::pin(server.send(patch));
+    let mut longest = Duration::ZERO;
+    let answer = loop {
+        let asked = Instant::now();
+        let answered = tokio::select! {
+            answer = &mut answer => Some(answer),
+            health = server.get("/healthz") => {
+                assert_eq!(health.status, 200);
+                None
+            }
+        };
+        longest = longest.max(asked.elapsed());
+        if let Some(answer) = answered {
+            break answer;
+        }
+    };
+    assert_eq!(answer.status, 202);
+    assert!(longest < begun.elapsed() / 4, "{longest:?} of {:?}", begun.elapsed());
+}
