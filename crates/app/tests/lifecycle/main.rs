@@ -6,8 +6,10 @@
     reason = "a helper that fails should fail its test"
 )]
 
-#[path = "support/client.rs"]
+#[path = "../support/client.rs"]
 mod client;
+mod data;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::io::{Read, Write};
@@ -22,10 +24,6 @@ use tempfile::{TempDir, tempdir};
 
 use client::{SOON, Socket, User};
 use support::Server;
-
-/// A grey PNG of two by two pixels.
-const PICTURE: &str =
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNomMCwYAMABrYCYTBGkIoAAAAASUVORK5CYII=";
 
 fn path(folder: &TempDir) -> &str {
     folder.path().to_str().unwrap()
@@ -71,50 +69,6 @@ async fn assert_told(socket: &mut Socket) {
         last = Some(packet);
     }
     assert_eq!(last.as_deref(), Some("1"));
-}
-
-/// What was done before a restart is there after it.
-async fn check_restart(settings: &[(&str, &str)]) {
-    let folder = tempdir().unwrap();
-    let settings = [settings, &[("MANGO_DATA_DIR", path(&folder))]].concat();
-    let mut server = Server::start(&settings);
-    let ada = User::sign_up(server.url(), "+31612345678", Some(PICTURE)).await;
-    let bob = User::sign_up(server.url(), "+31687654321", None).await;
-    let mut socket = Socket::connect(server.url(), &ada).await;
-    let chat = json!({"chat": {"name": "two of us", "is_group": false, "members_array": [bob.id]}});
-    let chat = socket.call("create_chat", chat).await["chat"]["id"].as_i64().unwrap();
-    let message = json!({"message": {"chat_id": chat, "content": "still here?", "message_type": "text"}});
-    let sent = socket.call("send_message", message).await;
-    assert_eq!(sent["ok"], true, "{sent}");
-    stop(&mut server);
-    assert_told(&mut socket).await;
-
-    let server = Server::start(&settings);
-    let url = server.url();
-    let me = ada.get(url, "/user/me").await;
-    assert_eq!((&me["id"], &me["phone"]), (&json!(ada.id), &json!("+31612345678")));
-    let photo = format!("{url}/static/{}/100x100.webp", me["photo"].as_str().unwrap());
-    assert_eq!(ada.http.get(photo).send().await.unwrap().status(), StatusCode::OK);
-    assert_eq!(ada.get(url, &format!("/user/{}", bob.id)).await["online"], false);
-    let messages = bob.get(url, &format!("/message/{chat}")).await;
-    assert_eq!(messages[0]["content"], "still here?");
-    let refresh = json!({"refresh_token": ada.refresh});
-    let reply = ada.http.post(format!("{url}/auth/refresh")).json(&refresh).send().await.unwrap();
-    assert_eq!(reply.status(), StatusCode::OK);
-    let mut socket = Socket::connect(url, &ada).await;
-    let again = json!({"message": {"chat_id": chat, "content": "yes", "message_type": "text"}});
-    assert_eq!(socket.call("send_message", again).await["message"]["seq"], 2);
-}
-
-#[tokio::test]
-async fn a_restart_keeps_data_tokens_and_photos() {
-    check_restart(&[]).await;
-}
-
-#[tokio::test]
-async fn a_restart_on_postgres_keeps_data_tokens_and_photos() {
-    let database = PrivatePostgres::shared().url_for_new_database();
-    check_restart(&[("DATABASE_URL", &database)]).await;
 }
 
 #[tokio::test]
