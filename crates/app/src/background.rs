@@ -10,23 +10,26 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-/// How often sessions that are over are forgotten.
-const PURGE_EVERY: Duration = Duration::from_secs(3600);
+/// How often what nobody needs is removed: sessions that are over, photos that no user has.
+const CLEAN_EVERY: Duration = Duration::from_secs(3600);
 /// How often metrics that have to be looked at are looked at.
 const OBSERVE_EVERY: Duration = Duration::from_secs(5);
 
 /// Begins. Everything ends when `stopping` is cancelled.
 pub fn spawn(use_cases: Arc<UseCases>, database: Database, metrics: PrometheusHandle, stopping: &CancellationToken) {
-    let purging = every(PURGE_EVERY, move || {
+    let cleaning = every(CLEAN_EVERY, move || {
         let use_cases = use_cases.clone();
-        async move { purge(&use_cases).await }
+        async move {
+            purge(&use_cases).await;
+            sweep(&use_cases).await;
+        }
     });
     let observing = every(OBSERVE_EVERY, move || {
         observe(&database);
         metrics.run_upkeep();
         std::future::ready(())
     });
-    tokio::spawn(stopping.clone().run_until_cancelled_owned(purging));
+    tokio::spawn(stopping.clone().run_until_cancelled_owned(cleaning));
     tokio::spawn(stopping.clone().run_until_cancelled_owned(observing));
 }
 
@@ -45,6 +48,17 @@ async fn purge(use_cases: &UseCases) {
         Ok(0) => {}
         Ok(sessions) => tracing::info!(sessions, "forgot sessions that are over"),
         Err(error) => tracing::warn!(error = chain(&error), "sessions that are over could not be forgotten"),
+    }
+}
+
+async fn sweep(use_cases: &UseCases) {
+    match use_cases.sweep_photos.run().await {
+        Ok(0) => {}
+        Ok(photos) => {
+            metrics::counter!("mango_photos_swept_total").increment(photos);
+            tracing::info!(photos, "removed photos that no user has");
+        }
+        Err(error) => tracing::warn!(error = chain(&error), "photos that no user has could not be removed"),
     }
 }
 

@@ -2,17 +2,18 @@
 //!
 //! A photo is written to a folder of its own under `.tmp`, made durable, and renamed to its place, which is one atomic step:
 //! whoever looks sees all of its files or none. Removing goes the same way back. What a crash leaves under `.tmp` is
-//! removed at the next start.
+//! removed at the next start, or by the next sweep.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, ReadDir, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{PhotoFile, PhotoId};
-use mango_domain::ports::{Media, PhotoSet};
+use mango_domain::model::{PhotoFile, PhotoId, Timestamp};
+use mango_domain::ports::{Media, PhotoSet, PhotoWalk};
 
 /// No photo has this name, so nothing in it can be asked for.
 const TEMPORARY: &str = ".tmp";
@@ -35,7 +36,7 @@ impl FileMedia {
         make_folder(&temporary, true)?;
         let lock = File::create(temporary.join(LOCK))?;
         match lock.try_lock() {
-            Ok(()) => remove_leftovers(&temporary)?,
+            Ok(()) => remove_leftovers(&temporary, None).map(drop)?,
             Err(TryLockError::WouldBlock) => {}
             // Some network file systems have no locks. Leftovers do no harm but take room.
             Err(TryLockError::Error(error)) => tracing::debug!(%error, "the media folder cannot be locked"),
@@ -47,7 +48,7 @@ impl FileMedia {
         Ok(Self { folder: folder.into(), _lock: Arc::new(lock) })
     }
 
-    /// Runs file work off the event loop. It goes on to its end even when the caller goes away.
+    /// Runs work on the folders of a photo.
     async fn run(
         &self,
         operation: &'static str,
@@ -59,10 +60,7 @@ impl FileMedia {
             photo: self.folder.join(photo.as_str()),
             temporary: self.folder.join(TEMPORARY).join(photo.as_str()),
         };
-        tokio::task::spawn_blocking(move || work(&folders))
-            .await
-            .map_err(|error| Failure::broken(operation, error))?
-            .map_err(|error| failure(operation, error))
+        off_the_loop(operation, move || work(&folders)).await
     }
 }
 
@@ -79,6 +77,61 @@ impl Media for FileMedia {
     fn path(&self, photo: &PhotoId, file: PhotoFile) -> PathBuf {
         self.folder.join(photo.as_str()).join(file.name())
     }
+
+    fn stored_before(&self, moment: Timestamp) -> Box<dyn PhotoWalk> {
+        Box::new(Walk { folder: Arc::clone(&self.folder), before: moment.into(), entries: None })
+    }
+
+    async fn remove_leftovers(&self, before: Timestamp) -> Result<u64, Failure> {
+        let temporary = self.folder.join(TEMPORARY);
+        off_the_loop("remove leftovers", move || remove_leftovers(&temporary, Some(before.into()))).await
+    }
+}
+
+/// Reads the folder of all photos from its beginning to its end.
+struct Walk {
+    folder: Arc<Path>,
+    before: SystemTime,
+    /// What is still to be read, once that has begun.
+    entries: Option<ReadDir>,
+}
+
+#[async_trait]
+impl PhotoWalk for Walk {
+    async fn next(&mut self, most: usize) -> Result<Vec<PhotoId>, Failure> {
+        let (folder, before, begun) = (Arc::clone(&self.folder), self.before, self.entries.take());
+        let (photos, entries) = off_the_loop("list photos", move || {
+            let mut entries = match begun {
+                Some(entries) => entries,
+                None => fs::read_dir(folder)?,
+            };
+            let mut photos = Vec::new();
+            while photos.len() < most {
+                let Some(entry) = entries.next().transpose()? else { break };
+                let photo = entry.file_name().to_str().and_then(PhotoId::parse);
+                if let Some(photo) = photo
+                    && is_older(&entry, before)?
+                {
+                    photos.push(photo);
+                }
+            }
+            Ok((photos, entries))
+        })
+        .await?;
+        self.entries = Some(entries);
+        Ok(photos)
+    }
+}
+
+/// Runs file work on a thread where it may block. It goes on to its end even when the caller goes away.
+async fn off_the_loop<T: Send + 'static>(
+    operation: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::broken(operation, error))?
+        .map_err(|error| failure(operation, error))
 }
 
 /// The folders that a photo passes through.
@@ -121,7 +174,7 @@ impl Folders {
             moved => moved?,
         }
         sync_folder(&self.all)?;
-        fs::remove_dir_all(&removed)
+        gone(fs::remove_dir_all(&removed))
     }
 }
 
@@ -133,17 +186,40 @@ fn failure(operation: &'static str, error: io::Error) -> Failure {
     }
 }
 
-/// Removes everything but the lock.
-fn remove_leftovers(temporary: &Path) -> io::Result<()> {
+/// Removes everything but the lock, or everything that is older than that; how much there was.
+fn remove_leftovers(temporary: &Path, before: Option<SystemTime>) -> io::Result<u64> {
+    let mut count = 0;
     for entry in fs::read_dir(temporary)? {
         let entry = entry?;
-        if entry.file_name() == LOCK {
+        let young = match before {
+            Some(before) => !is_older(&entry, before)?,
+            None => false,
+        };
+        if young || entry.file_name() == LOCK {
             continue;
         }
         tracing::info!(name = ?entry.file_name(), "removing what was left half done");
-        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+        let path = entry.path();
+        gone(if entry.file_type()?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) })?;
+        count += 1;
     }
-    Ok(())
+    Ok(count)
+}
+
+/// Whether what an entry names was last changed before then. What has gone meanwhile is not.
+fn is_older(entry: &DirEntry, before: SystemTime) -> io::Result<bool> {
+    match entry.metadata().and_then(|metadata| metadata.modified()) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        modified => Ok(modified? < before),
+    }
+}
+
+/// What somebody else has removed meanwhile is gone as well.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Makes a folder that its owner may change, its group (a backup, a web server) may read, and others may not.

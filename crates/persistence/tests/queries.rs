@@ -15,7 +15,7 @@ use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_inst
 use mango_domain::model::{PageRequest, Seq, UserChange};
 use mango_persistence::Options;
 use mango_testkit::Stores;
-use mango_testkit::build::{direct, group, message, moment, phone, refresh, session, user, users};
+use mango_testkit::build::{direct, group, message, moment, phone, photo, refresh, session, user, users};
 
 use support::{Backend, Outsider, Postgres, Sqlite, queue, stores, until_writing};
 
@@ -117,6 +117,7 @@ async fn chat(stores: &Stores) {
     stores.users.find(ann).await.unwrap();
     stores.users.credentials(&phone(900_001)).await.unwrap();
     stores.users.briefs(&[ann, bob]).await.unwrap();
+    stores.users.named_photos(&[photo(1), photo(2)]).await.unwrap();
     stores.users.seen(ann, moment(9)).await.unwrap();
     let password = Some(mango_domain::model::PasswordHash::new("$new".to_owned()));
     let live = session(stores, ann, 900_001).await;

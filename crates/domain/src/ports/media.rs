@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 use crate::Failure;
-use crate::model::{PhotoFile, PhotoId};
+use crate::model::{PhotoFile, PhotoId, Timestamp};
 use crate::ports::PhotoSet;
 
 /// Keeps the files of photos.
@@ -19,4 +19,18 @@ pub trait Media: Send + Sync {
 
     /// Where a file of a photo lies, for serving it. Whether it is there is seen when it is opened.
     fn path(&self, photo: &PhotoId, file: PhotoFile) -> PathBuf;
+
+    /// Begins a walk over the photos that were stored before a moment.
+    fn stored_before(&self, moment: Timestamp) -> Box<dyn PhotoWalk>;
+
+    /// Removes what was begun before a moment, of a photo that was being stored or removed, and never finished; how many there
+    /// were.
+    async fn remove_leftovers(&self, before: Timestamp) -> Result<u64, Failure>;
+}
+
+/// A walk over photos, in no order. It meets each once; one that comes or goes meanwhile may be met or not.
+#[async_trait]
+pub trait PhotoWalk: Send {
+    /// The next photos, at most so many; none when all have been met. A walk that failed is over.
+    async fn next(&mut self, most: usize) -> Result<Vec<PhotoId>, Failure>;
 }

@@ -22,7 +22,7 @@ pub use clock::Clock;
 pub use events::Events;
 pub use images::{ImageError, Images, PhotoSet};
 pub use likes::Likes;
-pub use media::Media;
+pub use media::{Media, PhotoWalk};
 pub use messages::Messages;
 pub use passwords::Passwords;
 pub use presence::{Arrival, Departure, Presence};

@@ -30,6 +30,9 @@ pub trait Users: Send + Sync {
     /// Finds those of the given users that exist, in order of id, in a bounded number of queries.
     async fn briefs(&self, ids: &[UserId]) -> Result<Vec<UserBrief>, Failure>;
 
+    /// Those of the given photos that a user has, in no order, in a bounded number of queries.
+    async fn named_photos(&self, photos: &[PhotoId]) -> Result<Vec<PhotoId>, Failure>;
+
     /// Notes when a user was last seen; never moves the time backwards. No such user is no error.
     async fn seen(&self, id: UserId, at: Timestamp) -> Result<(), Failure>;
 }

@@ -25,6 +25,7 @@ pub mod purge_sessions;
 pub mod refresh_session;
 pub mod register;
 pub mod send_message;
+pub mod sweep_photos;
 pub mod toggle_like;
 pub mod toggle_pin;
 pub mod update_user;
@@ -78,6 +79,7 @@ pub struct UseCases {
     pub refresh_session: refresh_session::RefreshSession,
     pub register: register::Register,
     pub send_message: send_message::SendMessage,
+    pub sweep_photos: sweep_photos::SweepPhotos,
     pub toggle_like: toggle_like::ToggleLike,
     pub toggle_pin: toggle_pin::TogglePin,
     pub update_user: update_user::UpdateUser,
@@ -102,7 +104,7 @@ impl UseCases {
             clock,
             random,
         } = ports;
-        let photos = photos::Photos::new(images.clone(), media, random);
+        let photos = photos::Photos::new(images.clone(), media.clone(), random);
         let granter = grant::Granter::new(tokens.clone(), clock.clone(), policy);
         Self {
             authenticate: authenticate::Authenticate::new(tokens.clone(), sessions.clone(), clock.clone()),
@@ -120,6 +122,7 @@ impl UseCases {
             refresh_session: refresh_session::RefreshSession::new(sessions, tokens, events.clone(), granter),
             register: register::Register::new(users.clone(), passwords.clone(), photos.clone(), clock.clone()),
             send_message: send_message::SendMessage::new(messages, events.clone(), clock.clone(), policy.max_content),
+            sweep_photos: sweep_photos::SweepPhotos::new(media, users.clone(), clock.clone()),
             toggle_like: toggle_like::ToggleLike::new(likes, events.clone(), clock.clone()),
             toggle_pin: toggle_pin::TogglePin::new(chats, events.clone(), clock.clone()),
             update_user: update_user::UpdateUser::new(users, passwords, photos, presence, events, clock),

@@ -29,14 +29,21 @@ impl Photos {
         Ok(photo)
     }
 
-    /// Removes a photo that nobody refers to. What cannot be removed is logged: it takes room and harms nobody.
+    /// Removes the photo, if there is one, that nobody refers to any more.
     pub async fn discard(&self, photo: Option<&PhotoId>) {
-        if let Some(photo) = photo
-            && let Err(error) = self.media.remove(photo).await
-        {
-            tracing::warn!(%photo, error = %crate::error::chain(&error), "an unused photo was not removed");
+        if let Some(photo) = photo {
+            discard(&*self.media, photo).await;
         }
     }
+}
+
+/// Removes a photo that nobody refers to; whether it is gone. What cannot be removed is logged: it takes room and harms nobody.
+pub(super) async fn discard(media: &dyn Media, photo: &PhotoId) -> bool {
+    let removed = media.remove(photo).await;
+    if let Err(error) = &removed {
+        tracing::warn!(%photo, error = %crate::error::chain(error), "an unused photo was not removed");
+    }
+    removed.is_ok()
 }
 
 /// Says of a field that its picture was not taken, and why.

@@ -40,7 +40,8 @@ impl Register {
         Self { users, passwords, photos, clock }
     }
 
-    /// Adds the user. What fails leaves neither a user nor files behind.
+    /// Adds the user. What is refused leaves neither a user nor files behind. When the store fails, the user may have been added all
+    /// the same, so the files stay; [`SweepPhotos`](super::sweep_photos::SweepPhotos) removes them if nobody has them.
     ///
     /// # Errors
     /// [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not taken.
@@ -54,13 +55,11 @@ impl Register {
         let user = NewUser { phone, password, name, photo: photo.clone(), description, created_at: self.clock.now() };
         match self.users.create(user).await {
             Ok(user) => Ok(Profile { user, online: false, own: true }),
-            Err(error) => {
+            Err(CreateUserError::PhoneTaken) => {
                 self.photos.discard(photo.as_ref()).await;
-                Err(match error {
-                    CreateUserError::PhoneTaken => Error::PhoneTaken,
-                    CreateUserError::Failed(failure) => failure.into(),
-                })
+                Err(Error::PhoneTaken)
             }
+            Err(CreateUserError::Failed(failure)) => Err(failure.into()),
         }
     }
 }

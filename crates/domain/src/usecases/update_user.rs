@@ -44,8 +44,10 @@ impl UpdateUser {
         Self { users, passwords, photos, presence, events, clock }
     }
 
-    /// Makes the change, all of it or nothing. The files of a replaced photo go once the change is committed; a new password
-    /// ends all sessions but the caller's and closes their connections.
+    /// Makes the change, all of it or nothing. The files of a replaced photo go once the change is committed, those of a new one
+    /// when it is refused. When the store fails, the change may have been made all the same, so both stay;
+    /// [`SweepPhotos`](super::sweep_photos::SweepPhotos) removes what nobody has. A new password ends all sessions but the caller's
+    /// and closes their connections.
     ///
     /// # Errors
     /// [`Error::Forbidden`] for anybody else's id; [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not
@@ -67,17 +69,15 @@ impl UpdateUser {
         let new_photo = photo.clone().flatten();
         let keep_session = Some(principal.session);
         let change = UserChange { phone, password, name, photo, description, keep_session };
-        let updated = match self.users.update(id, change, self.clock.now()).await {
-            Ok(Some(updated)) => updated,
-            refused => {
-                self.photos.discard(new_photo.as_ref()).await;
-                return Err(match refused {
-                    Err(UpdateUserError::PhoneTaken) => Error::PhoneTaken,
-                    Err(UpdateUserError::Failed(failure)) => failure.into(),
-                    Ok(_) => Error::NotFound("user"),
-                });
-            }
+        let decided = match self.users.update(id, change, self.clock.now()).await {
+            Ok(updated) => updated.ok_or(Error::NotFound("user")),
+            Err(UpdateUserError::PhoneTaken) => Err(Error::PhoneTaken),
+            Err(UpdateUserError::Failed(failure)) => return Err(failure.into()),
         };
+        if decided.is_err() {
+            self.photos.discard(new_photo.as_ref()).await;
+        }
+        let updated = decided?;
         self.photos.discard(updated.old_photo.as_ref()).await;
         if !updated.revoked.is_empty() {
             self.events.publish(Event::SessionsEnded { sessions: updated.revoked }).await;

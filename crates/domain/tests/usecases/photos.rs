@@ -1,7 +1,8 @@
-//! Pictures that become photos, and files that must not be left behind.
+//! Pictures that become photos, and files that must not be left behind nor go too soon.
 
+use chrono::TimeDelta;
 use mango_domain::model::{PhotoFile, PhotoId, Principal};
-use mango_domain::ports::Media as _;
+use mango_domain::ports::{Clock as _, Media as _};
 use mango_domain::usecases::register::NewAccount;
 use mango_domain::usecases::update_user::ProfileEdit;
 use mango_testkit::build::phone;
@@ -41,15 +42,11 @@ async fn a_picture_at_sign_up_becomes_the_photo() {
 }
 
 #[tokio::test]
-async fn a_sign_up_that_fails_leaves_neither_user_nor_files() {
+async fn a_sign_up_that_is_refused_leaves_neither_user_nor_files() {
     let house = House::new();
     for bad in [b"<svg/>".to_vec(), Vec::new(), too_large()] {
         check_refused(house.cases.register.run(with_picture(1, bad)).await, "invalid photo");
     }
-    house.memory.store.fail_next("create user");
-    check_refused(house.cases.register.run(with_picture(1, picture())).await, "failed create user");
-    assert_eq!(house.memory.media.photos(), []);
-
     house.user(1).await;
     let taken = NewAccount { phone: phone(1), ..with_picture(2, picture()) };
     check_refused(house.cases.register.run(taken).await, "phone taken");
@@ -69,8 +66,6 @@ async fn a_replaced_photo_goes_and_a_refused_one_leaves_the_old() {
     check_refused(update(new_picture(Some(too_large()))).await, "invalid photo");
     let taken = ProfileEdit { phone: Some(phone(2)), ..new_picture(Some(picture())) };
     check_refused(update(taken).await, "phone taken");
-    house.memory.store.fail_next("update user");
-    check_refused(update(new_picture(Some(picture()))).await, "failed update user");
     assert_eq!(
         house.memory.media.photos(),
         std::slice::from_ref(&first),
@@ -97,6 +92,112 @@ async fn an_edit_of_other_fields_keeps_the_photo() {
     house.cases.update_user.run(&me, me.user, edit).await.expect("edit");
     assert_eq!(photo_of(&house, &me).await, Some(photo.clone()));
     assert_eq!(house.memory.media.photos(), [photo]);
+}
+
+/// Makes the photos look as if they had been stored this long ago.
+fn age(house: &House, photos: &[PhotoId], by: TimeDelta) {
+    for photo in photos {
+        house.memory.media.date(photo, house.memory.clock.now() - by);
+    }
+}
+
+/// Sweeps an hour later, and checks how many photos go.
+async fn check_swept(house: &House, expected: u64) {
+    age(house, &house.memory.media.photos(), TimeDelta::minutes(61));
+    assert_eq!(house.cases.sweep_photos.run().await.expect("sweep"), expected);
+}
+
+#[tokio::test]
+async fn a_sign_up_of_which_nobody_knows_keeps_its_files_until_a_sweep() {
+    for (committed, swept) in [(false, 1), (true, 0)] {
+        let house = House::new();
+        match committed {
+            true => house.memory.store.lose_next_answer("create user"),
+            false => house.memory.store.fail_next("create user"),
+        }
+        check_refused(house.cases.register.run(with_picture(1, picture())).await, "failed create user");
+        assert_eq!(house.memory.media.photos().len(), 1, "the row may be there");
+        check_swept(&house, swept).await;
+        assert_eq!(house.memory.media.photos().is_empty(), !committed);
+        if committed {
+            let me = house.log_in(1).await;
+            assert_eq!(photo_of(&house, &me).await.as_slice(), house.memory.media.photos());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_which_nobody_knows_keeps_both_photos_until_a_sweep() {
+    for committed in [false, true] {
+        let house = House::new();
+        let me = house.user(1).await;
+        let update = || house.cases.update_user.run(&me, me.user, new_picture(Some(picture())));
+        let first = update().await.expect("edit").user.photo;
+        match committed {
+            true => house.memory.store.lose_next_answer("update user"),
+            false => house.memory.store.fail_next("update user"),
+        }
+        check_refused(update().await, "failed update user");
+        assert_eq!(house.memory.media.photos().len(), 2, "either may be the user's");
+        check_swept(&house, 1).await;
+        let photo = photo_of(&house, &me).await;
+        assert_eq!(photo != first, committed);
+        assert_eq!(house.memory.media.photos(), photo.as_slice());
+    }
+}
+
+/// Stores so many photos that nobody has.
+async fn orphans(house: &House, count: u16) -> Vec<PhotoId> {
+    let set = house.memory.ports().images.process(picture()).await.expect("process");
+    let mut photos = Vec::new();
+    for n in 0..count {
+        let mut name = [7; 16];
+        name[..2].copy_from_slice(&n.to_be_bytes());
+        let photo = PhotoId::from_random(name);
+        house.memory.media.put(&photo, set.clone()).await.expect("put");
+        photos.push(photo);
+    }
+    photos
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_what_is_younger_than_an_hour() {
+    let house = House::new();
+    let orphans = orphans(&house, 2).await;
+    age(&house, &orphans[..1], TimeDelta::minutes(59));
+    age(&house, &orphans[1..], TimeDelta::minutes(61));
+    assert_eq!(house.cases.sweep_photos.run().await.expect("sweep"), 1);
+    assert_eq!(house.memory.media.photos(), orphans[..1]);
+}
+
+#[tokio::test]
+async fn a_sweep_removes_a_thousand_photos_at_most() {
+    let house = House::new();
+    house.cases.register.run(with_picture(1, picture())).await.expect("register");
+    orphans(&house, 1005).await;
+    check_swept(&house, 1000).await;
+    check_swept(&house, 5).await;
+    check_swept(&house, 0).await;
+    assert_eq!(house.memory.media.photos().len(), 1, "that of the user");
+}
+
+#[tokio::test]
+async fn a_sweep_removes_nothing_when_the_photos_are_of_another_database() {
+    let house = House::new();
+    orphans(&house, 11).await;
+    check_swept(&house, 0).await;
+    house.cases.register.run(with_picture(1, picture())).await.expect("register");
+    check_swept(&house, 11).await;
+}
+
+#[tokio::test]
+async fn a_sweep_that_cannot_ask_removes_nothing() {
+    let house = House::new();
+    let orphans = orphans(&house, 1).await;
+    age(&house, &orphans, TimeDelta::days(1));
+    house.memory.store.fail_next("find photos");
+    check_refused(house.cases.sweep_photos.run().await, "failed find photos");
+    assert_eq!(house.memory.media.photos(), orphans);
 }
 
 #[tokio::test]

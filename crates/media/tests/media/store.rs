@@ -1,12 +1,13 @@
 //! The folder of photos: whole photos or nothing, whatever happens.
 
-use std::fs;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use mango_domain::FailureKind;
-use mango_domain::model::{PhotoFile, PhotoId};
+use mango_domain::model::{PhotoFile, PhotoId, Timestamp};
 use mango_domain::ports::{Media, PhotoSet};
 use mango_media::FileMedia;
 use tempfile::TempDir;
@@ -116,6 +117,75 @@ async fn readers_see_all_files_of_a_photo_or_none() {
         media.put(&photo(number), files("watched")).await.unwrap();
         assert_eq!(watcher.await.unwrap(), PhotoFile::ALL.len());
     }
+}
+
+/// Makes something look as if it had last been changed this many seconds ago.
+fn age(path: &Path, seconds: u64) {
+    File::open(path).unwrap().set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+}
+
+fn seconds_ago(seconds: u64) -> Timestamp {
+    (SystemTime::now() - Duration::from_secs(seconds)).into()
+}
+
+#[tokio::test]
+async fn a_walk_meets_each_old_photo_once() {
+    let folder = TempDir::new().unwrap();
+    let media = FileMedia::open(folder.path()).unwrap();
+    for number in 0..25 {
+        media.put(&photo(number), files("walked")).await.unwrap();
+        age(&folder.path().join(photo(number).as_str()), if number < 5 { 50 } else { 150 });
+    }
+    // What is no photo is passed over.
+    fs::create_dir(folder.path().join("lost+found")).unwrap();
+    age(&folder.path().join("lost+found"), 150);
+
+    let mut walk = media.stored_before(seconds_ago(100));
+    let mut met = Vec::new();
+    for expected in [8, 8, 4, 0, 0] {
+        let photos = walk.next(8).await.unwrap();
+        assert_eq!(photos.len(), expected);
+        met.extend(photos);
+    }
+    assert_eq!(met.into_iter().collect::<HashSet<_>>(), (5..25).map(photo).collect());
+
+    // A photo that is removed during a walk, here by who walks, harms nothing.
+    let (mut walk, mut removed) = (media.stored_before(seconds_ago(0)), 0);
+    loop {
+        let photos = walk.next(1).await.unwrap();
+        let [photo] = &photos[..] else { break };
+        media.remove(photo).await.unwrap();
+        removed += 1;
+    }
+    assert_eq!((removed, names(folder.path())), (25, vec![".tmp".to_owned(), "lost+found".to_owned()]));
+}
+
+#[tokio::test]
+async fn old_leftovers_are_removed_while_the_folder_is_in_use() {
+    let folder = TempDir::new().unwrap();
+    let media = FileMedia::open(folder.path()).unwrap();
+    let _second = FileMedia::open(folder.path()).unwrap();
+    let temporary = folder.path().join(".tmp");
+    for (name, age_of_it) in [("old", 150), ("young", 50)] {
+        fs::create_dir(temporary.join(name)).unwrap();
+        fs::write(temporary.join(name).join("original.jpeg"), "half").unwrap();
+        age(&temporary.join(name), age_of_it);
+    }
+    fs::write(temporary.join("stray"), "old").unwrap();
+    age(&temporary.join("stray"), 150);
+    age(&temporary.join("lock"), 150);
+    assert_eq!(media.remove_leftovers(seconds_ago(100)).await.unwrap(), 2);
+    assert_eq!(names(&temporary), ["lock", "young"]);
+    assert_eq!(media.remove_leftovers(seconds_ago(100)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_gone_is_a_failure() {
+    let folder = TempDir::new().unwrap();
+    let media = FileMedia::open(folder.path().join("media")).unwrap();
+    fs::remove_dir_all(folder.path().join("media")).unwrap();
+    assert_eq!(media.stored_before(seconds_ago(0)).next(1).await.unwrap_err().operation, "list photos");
+    assert_eq!(media.remove_leftovers(seconds_ago(0)).await.unwrap_err().operation, "remove leftovers");
 }
 
 #[test]

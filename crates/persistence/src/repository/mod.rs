@@ -125,10 +125,10 @@ impl Store for Repository {
 }
 
 /// Runs a query for ids, once for as many as fit in one query: on PostgreSQL always once, on SQLite once for 30,000.
-async fn for_ids<T>(
+async fn for_ids<I: Clone + Sync, T>(
     conn: &mut Conn,
-    ids: &[i64],
-    query: impl for<'c> Fn(&'c mut Conn, Vec<i64>) -> BoxFuture<'c, QueryResult<Vec<T>>> + Send,
+    ids: &[I],
+    query: impl for<'c> Fn(&'c mut Conn, Vec<I>) -> BoxFuture<'c, QueryResult<Vec<T>>> + Send,
 ) -> QueryResult<Vec<T>> {
     let mut rows = Vec::new();
     for ids in ids.chunks(IDS_PER_QUERY) {

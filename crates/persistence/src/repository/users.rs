@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use mango_domain::Failure;
 use mango_domain::model::{
-    Credentials, NewUser, PasswordHash, Phone, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
+    Credentials, NewUser, PasswordHash, Phone, PhotoId, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
 };
 use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser, Users};
 
@@ -68,6 +68,13 @@ impl Users for Repository {
             .map_err(|fault| fault.during("find users"))
     }
 
+    async fn named_photos(&self, photos: &[PhotoId]) -> Result<Vec<PhotoId>, Failure> {
+        let photos: Vec<String> = photos.iter().map(|photo| photo.as_str().to_owned()).collect();
+        self.read(|conn| async move { named_photos(conn, &photos).await }.boxed())
+            .await
+            .map_err(|fault| fault.during("find photos"))
+    }
+
     async fn seen(&self, id: UserId, at: Timestamp) -> Result<(), Failure> {
         self.write(move |conn| {
             let earlier = users::last_seen_at.is_null().or(users::last_seen_at.lt(at));
@@ -110,6 +117,14 @@ pub(super) async fn briefs(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<User
     })
     .await?;
     rows.into_iter().map(BriefRow::into_brief).collect()
+}
+
+async fn named_photos(conn: &mut Conn, photos: &[String]) -> QueryResult<Vec<PhotoId>> {
+    let rows: Vec<Option<String>> = for_ids(conn, photos, |conn, photos| {
+        users::table.filter(users::photo.eq_any(photos)).select(users::photo).load(conn).boxed()
+    })
+    .await?;
+    rows.into_iter().filter_map(|row| photo(row).transpose()).collect()
 }
 
 /// The columns that a [`UserChange`] sets; `None` leaves a column as it is, `Some(None)` empties it.

@@ -1,11 +1,12 @@
 //! Photo files in a folder that goes with the test.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{PhotoFile, PhotoId};
-use mango_domain::ports::{Media, PhotoSet};
+use mango_domain::model::{PhotoFile, PhotoId, Timestamp};
+use mango_domain::ports::{Media, PhotoSet, PhotoWalk};
 use tempfile::TempDir;
 
 /// Keeps the files of photos in a temporary folder, so that they can be served.
@@ -35,6 +36,17 @@ impl TempMedia {
             entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a UTF-8 name")).collect();
         names.sort();
         names.iter().map(|name| PhotoId::parse(name).expect("the name of a photo")).collect()
+    }
+
+    /// Makes a photo look as if it had been stored at this time.
+    pub fn date(&self, photo: &PhotoId, at: Timestamp) {
+        let folder = File::open(self.folder_of(photo)).expect("the folder of a photo");
+        folder.set_modified(at.into()).expect("a folder of this process");
+    }
+
+    fn stored_at(&self, photo: &PhotoId) -> Timestamp {
+        let folder = std::fs::metadata(self.folder_of(photo)).expect("the folder of a photo");
+        folder.modified().expect("a file system that knows").into()
     }
 
     fn folder_of(&self, photo: &PhotoId) -> PathBuf {
@@ -67,5 +79,25 @@ impl Media for TempMedia {
 
     fn path(&self, photo: &PhotoId, file: PhotoFile) -> PathBuf {
         self.folder_of(photo).join(file.name())
+    }
+
+    fn stored_before(&self, moment: Timestamp) -> Box<dyn PhotoWalk> {
+        let mut photos = self.photos();
+        photos.retain(|photo| self.stored_at(photo) < moment);
+        Box::new(Listed(photos))
+    }
+
+    async fn remove_leftovers(&self, _before: Timestamp) -> Result<u64, Failure> {
+        Ok(0)
+    }
+}
+
+/// A walk over what was there when it began.
+struct Listed(Vec<PhotoId>);
+
+#[async_trait]
+impl PhotoWalk for Listed {
+    async fn next(&mut self, most: usize) -> Result<Vec<PhotoId>, Failure> {
+        Ok(self.0.drain(..most.min(self.0.len())).collect())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use mango_domain::Failure;
 use mango_domain::model::{
@@ -36,6 +37,12 @@ impl MemoryStore {
         self.lock().failing = Some(operation);
     }
 
+    /// Makes the next call of `create user` or `update user` do its work and then fail, as if the database had gone away before it
+    /// could say so.
+    pub fn lose_next_answer(&self, operation: &'static str) {
+        self.lock().losing = Some(operation);
+    }
+
     /// The state, for an operation that is not to fail this time.
     pub(super) fn enter(&self, operation: &'static str) -> Result<MutexGuard<'_, State>, Failure> {
         let mut state = self.lock();
@@ -53,6 +60,7 @@ impl MemoryStore {
 #[derive(Debug, Default)]
 pub(super) struct State {
     failing: Option<&'static str>,
+    losing: Option<&'static str>,
     pub last_id: i64,
     pub users: BTreeMap<UserId, Account>,
     pub sessions: BTreeMap<SessionId, Session>,
@@ -110,6 +118,14 @@ pub(super) struct Place {
 }
 
 impl State {
+    /// What the operation answers, unless that gets lost.
+    pub fn answer<T>(&mut self, operation: &'static str, answer: T) -> Result<T, Failure> {
+        match self.losing.take_if(|losing| *losing == operation) {
+            Some(_) => Err(Failure::busy(operation, Duration::from_secs(1))),
+            None => Ok(answer),
+        }
+    }
+
     /// A number that nothing else has. Ids of different kinds never coincide, which exposes code that mixes them up.
     pub fn next_id(&mut self) -> i64 {
         self.last_id += 1;

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{Credentials, NewUser, Phone, SessionId, Timestamp, User, UserBrief, UserChange, UserId};
+use mango_domain::model::{
+    Credentials, NewUser, Phone, PhotoId, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
+};
 use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser, Users};
 
 use super::MemoryStore;
@@ -19,7 +21,7 @@ impl Users for MemoryStore {
         let id = UserId::new(state.next_id());
         let user = User { id, phone, name, photo, description, last_seen_at: None, created_at };
         state.users.insert(id, Account { user: user.clone(), password });
-        Ok(user)
+        state.answer("create user", user).map_err(CreateUserError::from)
     }
 
     async fn find(&self, id: UserId) -> Result<Option<User>, Failure> {
@@ -61,11 +63,17 @@ impl Users for MemoryStore {
             }
             None => Vec::new(),
         };
-        Ok(Some(UpdatedUser { user, old_photo, revoked }))
+        state.answer("update user", Some(UpdatedUser { user, old_photo, revoked })).map_err(UpdateUserError::from)
     }
 
     async fn briefs(&self, ids: &[UserId]) -> Result<Vec<UserBrief>, Failure> {
         Ok(self.enter("find briefs")?.briefs(&ids.iter().copied().collect()))
+    }
+
+    async fn named_photos(&self, photos: &[PhotoId]) -> Result<Vec<PhotoId>, Failure> {
+        let state = self.enter("find photos")?;
+        let named = state.users.values().filter_map(|account| account.user.photo.clone());
+        Ok(named.filter(|photo| photos.contains(photo)).collect())
     }
 
     async fn seen(&self, id: UserId, at: Timestamp) -> Result<(), Failure> {

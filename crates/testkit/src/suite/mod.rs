@@ -42,6 +42,8 @@ macro_rules! contract_suite {
             other_updates_revoke_nothing
             briefs_are_those_that_exist_in_order
             briefs_take_as_many_as_a_group_has
+            named_photos_are_those_that_users_have
+            named_photos_are_found_among_any_number
             seen_never_moves_backwards
         );
         $crate::contract_suite!(@port $make, sessions:

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use mango_domain::model::{
-    Description, PasswordHash, SessionId, Timestamp, User, UserBrief, UserChange, UserId, UserName,
+    Description, PasswordHash, PhotoId, SessionId, Timestamp, User, UserBrief, UserChange, UserId, UserName,
 };
 use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser};
 
@@ -246,6 +246,31 @@ pub async fn briefs_take_as_many_as_a_group_has(stores: Stores) {
     assert_eq!(found.iter().map(|brief| brief.id).collect::<Vec<_>>(), known);
 }
 
+/// `named_photos` gives those of the given photos that a user has now, whoever it is.
+pub async fn named_photos_are_those_that_users_have(stores: Stores) {
+    let ann = user(1).photo(photo(1)).add(&stores).await;
+    user(2).photo(photo(2)).add(&stores).await;
+    user(3).add(&stores).await;
+    check_named(&stores, &[photo(3), photo(2), photo(1)], &[photo(1), photo(2)]).await;
+    check_named(&stores, &[photo(2)], &[photo(2)]).await;
+    check_named(&stores, &[], &[]).await;
+    for (new, named) in [(Some(photo(3)), photo(3)), (None, photo(2))] {
+        update(&stores, ann.id, UserChange { photo: Some(new), ..UserChange::default() }).await;
+        check_named(&stores, &[photo(1), named.clone()], &[named]).await;
+    }
+    check_named(&stores, &[photo(1), photo(3)], &[]).await;
+}
+
+/// `named_photos` takes more photos than a database takes parameters, and finds the named ones wherever they stand.
+pub async fn named_photos_are_found_among_any_number(stores: Stores) {
+    let numbered = |n: u32| PhotoId::from_random([n.to_be_bytes(); 4].concat().try_into().expect("16 bytes"));
+    let named = [numbered(0), numbered(40_000), numbered(69_999)];
+    for (n, photo) in (1..).zip(&named) {
+        user(n).photo(photo.clone()).add(&stores).await;
+    }
+    check_named(&stores, &(0..70_000).map(numbered).collect::<Vec<_>>(), &named).await;
+}
+
 /// `seen` notes the latest time it was told, keeps its microseconds, and forgives an unknown user.
 pub async fn seen_never_moves_backwards(stores: Stores) {
     let id = user(1).add(&stores).await.id;
@@ -281,6 +306,12 @@ async fn find(stores: &Stores, id: UserId) -> User {
 
 async fn update(stores: &Stores, id: UserId, change: UserChange) -> UpdatedUser {
     stores.users.update(id, change, moment(1)).await.expect("update user").expect("the user exists")
+}
+
+async fn check_named(stores: &Stores, asked: &[PhotoId], expected: &[PhotoId]) {
+    let found = stores.users.named_photos(asked).await.expect("named photos");
+    let sorted = |photos: &[PhotoId]| photos.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!((found.len(), sorted(&found)), (expected.len(), sorted(expected)));
 }
 
 async fn is_live(stores: &Stores, session: SessionId, user: UserId) -> bool {

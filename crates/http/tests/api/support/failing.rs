@@ -10,7 +10,7 @@ use mango_domain::model::{
     UserBrief, UserChange, UserId,
 };
 use mango_domain::ports::{
-    CreateUserError, ImageError, Images, Media, PhotoSet, Sessions, UpdateUserError, UpdatedUser, Users,
+    CreateUserError, ImageError, Images, Media, PhotoSet, PhotoWalk, Sessions, UpdateUserError, UpdatedUser, Users,
 };
 
 /// How a port fails.
@@ -85,6 +85,10 @@ impl Users for Failing {
         Err(self.failure())
     }
 
+    async fn named_photos(&self, _: &[PhotoId]) -> Result<Vec<PhotoId>, Failure> {
+        Err(self.failure())
+    }
+
     async fn seen(&self, _: UserId, _: Timestamp) -> Result<(), Failure> {
         Err(self.failure())
     }
@@ -113,5 +117,13 @@ impl Media for Failing {
 
     fn path(&self, _: &PhotoId, _: PhotoFile) -> PathBuf {
         panic!("a port crashed")
+    }
+
+    fn stored_before(&self, _: Timestamp) -> Box<dyn PhotoWalk> {
+        panic!("a port crashed")
+    }
+
+    async fn remove_leftovers(&self, _: Timestamp) -> Result<u64, Failure> {
+        Err(self.failure())
     }
 }
