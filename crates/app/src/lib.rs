@@ -6,6 +6,7 @@ pub mod config;
 pub mod doctor;
 pub mod folders;
 pub mod keys;
+pub mod lock;
 pub mod probe;
 pub mod run;
 pub mod server;

@@ -13,6 +13,7 @@ use tokio::time::timeout_at;
 
 use crate::cli::Command;
 use crate::config::{Loaded, Settings};
+use crate::lock::Lock;
 use crate::server::{self, Stopped};
 use crate::signals::Signals;
 use crate::telemetry::{logs, metrics};
@@ -61,6 +62,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let listener = bind(settings.bind)?;
     let address = listener.local_addr()?;
     let database = open(settings).await?;
+    let _lock = Lock::take(&settings.database)?;
     let applied = database.migrate().await?;
     if !applied.is_empty() {
         tracing::info!(migrations = applied.len(), "migrated the database");

@@ -11,7 +11,7 @@ use tempfile::tempdir;
 
 use crate::client::{SOON, Socket, User};
 use crate::support::Server;
-use crate::{path, stop};
+use crate::{check_refusal, path, run, stop};
 
 /// A grey PNG of two by two pixels.
 const PICTURE: &str =
@@ -85,6 +85,30 @@ async fn a_crash_keeps_data_tokens_and_photos() {
 async fn a_crash_on_postgres_keeps_data_tokens_and_photos() {
     let database = PrivatePostgres::shared().url_for_new_database();
     check_restart(End::Killed, &[("DATABASE_URL", &database)]).await;
+}
+
+#[test]
+fn a_second_server_on_one_sqlite_is_refused() {
+    let folder = tempdir().unwrap();
+    let settings = [("MANGO_DATA_DIR", path(&folder))];
+    let mut server = Server::start(&settings);
+    check_refusal(&["serve"], &settings, &["another Mango serves", "mango.db.lock", "MANGO_DATA_DIR"]);
+
+    let elsewhere = tempdir().unwrap();
+    let link = elsewhere.path().join("same.db");
+    std::os::unix::fs::symlink(folder.path().join("mango.db"), &link).unwrap();
+    let linked = format!("sqlite:{}", link.display());
+    check_refusal(&[], &[("DATABASE_URL", &linked), ("MANGO_DATA_DIR", path(&elsewhere))], &["mango.db.lock"]);
+
+    for command in ["migrate", "doctor"] {
+        let output = run(&[command], &settings);
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
+    // Nothing has to be tidied up after a crash, nor after an ordinary stop.
+    for how in [End::Killed, End::Stopped] {
+        end(&mut server, how);
+        server = Server::start(&settings);
+    }
 }
 
 /// Makes something look as if it had last been changed two hours ago.

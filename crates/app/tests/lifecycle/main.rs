@@ -260,6 +260,19 @@ fn migrations_go_up_and_down() {
 }
 
 #[test]
+fn of_migrations_at_once_one_does_the_work() {
+    let folder = tempdir().unwrap();
+    let settings = [("MANGO_DATA_DIR", path(&folder))];
+    let said = std::thread::scope(|scope| {
+        let nodes: Vec<_> = (0..4).map(|_| scope.spawn(|| run(&["migrate"], &settings))).collect();
+        nodes.into_iter().map(|node| node.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(said.iter().all(|output| output.status.success()), "{said:?}");
+    let with = |words: &str| said.iter().filter(|output| text(&output.stdout).starts_with(words)).count();
+    assert_eq!((with("applied "), with("nothing to do")), (1, 3), "{said:?}");
+}
+
+#[test]
 fn the_doctor_looks_and_changes_nothing() {
     let folder = tempdir().unwrap();
     let data = folder.path().join("data");
@@ -328,7 +341,11 @@ fn the_health_check_asks_the_server_that_runs() {
 }
 
 /// Nodes that begin at the same moment on a new database all come up, and the later ones serve what the first has stored.
-async fn check_nodes(settings: &[(&str, &str)]) {
+#[tokio::test]
+async fn nodes_that_start_at_once_share_one_postgres() {
+    let folder = tempdir().unwrap();
+    let database = PrivatePostgres::shared().url_for_new_database();
+    let settings = &[("MANGO_DATA_DIR", path(&folder)), ("DATABASE_URL", &database)];
     let servers = std::thread::scope(|scope| {
         let nodes: Vec<_> = (0..3).map(|_| scope.spawn(|| Server::start(settings))).collect();
         nodes.into_iter().map(|node| node.join().unwrap()).collect::<Vec<_>>()
@@ -340,17 +357,4 @@ async fn check_nodes(settings: &[(&str, &str)]) {
         let me: Value = ada.get(server.url(), "/user/me").await;
         assert_eq!(me["id"], ada.id);
     }
-}
-
-#[tokio::test]
-async fn nodes_that_start_at_once_share_one_sqlite() {
-    let folder = tempdir().unwrap();
-    check_nodes(&[("MANGO_DATA_DIR", path(&folder))]).await;
-}
-
-#[tokio::test]
-async fn nodes_that_start_at_once_share_one_postgres() {
-    let folder = tempdir().unwrap();
-    let database = PrivatePostgres::shared().url_for_new_database();
-    check_nodes(&[("MANGO_DATA_DIR", path(&folder)), ("DATABASE_URL", &database)]).await;
 }
