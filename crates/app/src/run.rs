@@ -71,7 +71,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     background::spawn(wired.use_cases.clone(), database.clone(), metrics, &wired.stopping);
 
     let mut signals = Signals::install()?;
-    let options = server::Options { workers: settings.workers.get(), shutdown_timeout: settings.shutdown_timeout };
+    let options = server::Options::new(settings.workers.get(), settings.shutdown_timeout);
     let app = {
         let (http, sockets) = (wired.http.clone(), wired.sockets.clone());
         move || {

@@ -24,7 +24,8 @@ pub fn respond(problem: &Problem) -> HttpResponse {
 }
 
 /// The problem that a bare status stands for.
-pub(crate) fn of_status(status: StatusCode) -> Problem {
+#[must_use]
+pub fn of_status(status: StatusCode) -> Problem {
     let code = status.as_u16();
     let reason = status.canonical_reason().unwrap_or("The request failed");
     match ProblemKind::ALL.iter().find(|kind| kind.status() == code) {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use actix_codec::Framed;
 use actix_http::body::MessageBody;
+use actix_http::error::DispatchError;
 use actix_http::{HttpService, Request, Response, h1};
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::Error;
 use actix_web::dev::AppConfig;
 use tokio::net::TcpStream;
 
+use super::connection::Connection;
 use super::shutdown::Running;
 use super::sockets::Sockets;
 use super::upgrade;
@@ -19,8 +21,6 @@ use super::upgrade;
 /// How long an idle connection is kept for the next request. Longer than the idle time-outs of usual reverse proxies (60 s), so
 /// that the proxy closes first and never sends a request into a connection that is being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// How long the first head of a connection may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a closing connection may take to take leave.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -31,6 +31,16 @@ pub struct Options {
     pub workers: usize,
     /// How long requests in flight and open sockets get when the server is told to stop.
     pub shutdown_timeout: Duration,
+    /// How long the first head of a connection may take.
+    pub head_timeout: Duration,
+}
+
+impl Options {
+    /// As a server that faces the world needs it.
+    #[must_use]
+    pub const fn new(workers: usize, shutdown_timeout: Duration) -> Self {
+        Self { workers, shutdown_timeout, head_timeout: Duration::from_secs(10) }
+    }
 }
 
 /// Serves an application and sockets on a port that is bound already. `app` makes one application per worker, which should have
@@ -58,30 +68,32 @@ where
         let sockets = sockets.clone();
         move || {
             let draining = draining.clone();
-            let sockets = sockets.clone();
+            let (sockets, upgraded) = (sockets.clone(), sockets.clone());
             let app = app().into_factory().map_err(|error| error.into().error_response());
-            HttpService::build()
+            let http = HttpService::build()
                 .keep_alive(KEEP_ALIVE)
-                .client_request_timeout(HEAD_TIMEOUT)
+                .client_request_timeout(options.head_timeout)
                 .client_disconnect_timeout(DISCONNECT_TIMEOUT)
                 .local_addr(address)
                 .graceful_shutdown_signal(move || {
                     let draining = draining.clone();
                     async move { draining.notified().await }
                 })
-                .on_connect_ext(|socket: &TcpStream, _| {
-                    // A chat sends small packets that must not wait for each other. The option stays with the socket when it is upgraded.
-                    if let Err(error) = socket.set_nodelay(true) {
-                        tracing::debug!(%error, "could not set TCP_NODELAY");
-                    }
-                })
-                .upgrade(fn_service(move |(request, framed): (Request, Framed<TcpStream, h1::Codec>)| {
-                    upgrade::take(&sockets, &request, framed);
+                .upgrade(fn_service(move |(request, framed): (Request, Framed<Connection, h1::Codec>)| {
+                    upgrade::take(&upgraded, &request, framed);
                     std::future::ready(Ok::<_, Error>(()))
                 }))
                 // The default is used for requests of HTTP/1.0 without a host alone.
-                .h1(map_config(app, |()| AppConfig::default()))
-                .tcp()
+                .h1(map_config(app, |()| AppConfig::default()));
+            let connect = fn_service(move |socket: TcpStream| {
+                // A chat sends small packets that must not wait for each other. The option stays with the socket when it is upgraded.
+                if let Err(error) = socket.set_nodelay(true) {
+                    tracing::debug!(%error, "could not set TCP_NODELAY");
+                }
+                let peer = socket.peer_addr().ok();
+                std::future::ready(Ok::<_, DispatchError>((Connection::new(socket, sockets.clone()), peer)))
+            });
+            connect.and_then(http)
         }
     };
     let server = builder.listen("mango", listener, service)?.run();

@@ -8,10 +8,12 @@
 //! a system call, while a multi-thread runtime wakes its threads once and shares the work. It also outlives the workers, so
 //! sockets can be told of a shutdown in any order.
 
+mod connection;
 mod head;
 mod listen;
 mod origin;
 mod polling;
+mod refusal;
 mod shutdown;
 mod sockets;
 mod stream;
@@ -23,16 +25,5 @@ pub use polling::mount;
 pub use shutdown::{Running, Stopped};
 pub use sockets::{SocketBody, Sockets};
 
-use mango_contract::problem::Problem;
-
 /// Where Socket.IO answers, with and without a slash at the end.
 pub const SOCKET_PATH: &str = "/ws/socket.io";
-
-/// The media type of a problem.
-const PROBLEM_JSON: &str = "application/problem+json";
-
-/// A problem as the body of a response.
-fn problem_body(problem: &Problem) -> Vec<u8> {
-    // A problem holds strings and numbers only, so there is nothing that could fail.
-    serde_json::to_vec(problem).unwrap_or_default()
-}

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use mango::server::Origins;
-use mango_http::{Bodies, BodyLimits};
+use mango_http::BodyLimits;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::harness::{MAX_PAYLOAD, Mounted, POLLING, SOON, join_polling, response};
+use crate::harness::{MAX_PAYLOAD, Mounted, OPTIONS, POLLING, SOON, join_polling, response};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_large_polling_bodies_are_refused() {
@@ -29,8 +29,7 @@ fn head(length: usize) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_sent_polling_bodies_hold_no_more_together_than_there_is_room_for() {
     let room = 2 * MAX_PAYLOAD;
-    let mounted =
-        Mounted::with_bodies(Origins::Any, Bodies::new(BodyLimits { room, ..BodyLimits::up_to(MAX_PAYLOAD) }));
+    let mounted = Mounted::with(Origins::Any, BodyLimits { room, ..BodyLimits::up_to(MAX_PAYLOAD) }, OPTIONS);
     let client = reqwest::Client::new();
     let session = mounted.session(&mounted.poll(&client).await);
     join_polling(&client, &session).await;
@@ -64,7 +63,7 @@ async fn half_sent_polling_bodies_hold_no_more_together_than_there_is_room_for()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_polling_body_that_stops_coming_is_not_waited_for() {
     let limits = BodyLimits { patience: Duration::from_millis(50), ..BodyLimits::up_to(MAX_PAYLOAD) };
-    let mounted = Mounted::with_bodies(Origins::Any, Bodies::new(limits));
+    let mounted = Mounted::with(Origins::Any, limits, OPTIONS);
     let mut stream = mounted.connect().await;
     stream.write_all(head(100).as_bytes()).await.unwrap();
     stream.write_all(b"4").await.unwrap();

@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 pub const SOON: Duration = Duration::from_secs(10);
+pub const OPTIONS: Options = Options::new(2, Duration::from_secs(5));
 /// The target of a WebSocket.
 pub const SOCKET: &str = "/ws/socket.io/?EIO=4&transport=websocket";
 /// The target of a new session of long-polling.
@@ -37,10 +38,10 @@ pub struct Mounted {
 
 impl Mounted {
     pub fn start(origins: Origins) -> Self {
-        Self::with_bodies(origins, Bodies::new(BodyLimits::up_to(MAX_PAYLOAD)))
+        Self::with(origins, BodyLimits::up_to(MAX_PAYLOAD), OPTIONS)
     }
 
-    pub fn with_bodies(origins: Origins, bodies: Bodies) -> Self {
+    pub fn with(origins: Origins, bodies: BodyLimits, options: Options) -> Self {
         let builder = SocketIo::builder().req_path("/ws/socket.io").max_payload(u64::try_from(MAX_PAYLOAD).unwrap());
         let (service, io) = builder.build_svc();
         io.ns("/", async |socket: SocketRef| {
@@ -50,10 +51,9 @@ impl Mounted {
             let client = socket.req_parts().extensions.get::<SocketAddr>().map(SocketAddr::to_string);
             socket.emit("client", &client).unwrap();
         });
-        let sockets = Sockets::new(service, origins, bodies);
+        let sockets = Sockets::new(service, origins, Bodies::new(bodies));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let options = Options { workers: 2, shutdown_timeout: Duration::from_secs(5) };
         let slow = Arc::new(Semaphore::new(0));
         let app = {
             let (sockets, slow) = (sockets.clone(), slow.clone());

@@ -1,9 +1,15 @@
 //! The one port, with a small application and a small namespace behind it: what goes where, and what survives what.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails should fail its test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a helper that fails should fail its test"
+)]
 
 mod bodies;
 mod doors;
 mod faults;
 mod handshakes;
 mod harness;
+mod refusals;
 mod shutdown;

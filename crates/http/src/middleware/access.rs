@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
-use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use mango_domain::model::UserId;
@@ -18,16 +18,16 @@ use crate::error::HttpError;
 pub(crate) struct SentBy(pub UserId);
 
 /// The route of what has none. A path would be no template: anybody can make up a million of them.
-const UNMATCHED: &str = "unmatched";
+pub const UNMATCHED: &str = "unmatched";
 
 /// Gives the request its id, logs it and counts it.
 pub(crate) async fn access(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let id = request_id::of(request.headers());
+    let id = request_id::of(request.headers().get(X_REQUEST_ID).map(HeaderValue::as_bytes));
     let span = tracing::info_span!("request", request_id = %id);
-    let entry = Entry::begin(request.method());
+    let entry = Entry::begin(request.method().as_str());
     async move {
         let mut response = match next.call(request).await {
             Ok(response) => response.map_into_boxed_body(),
@@ -59,18 +59,18 @@ fn log_failure(error: &Error) {
 }
 
 /// A request that is being answered.
-struct Entry {
+pub(crate) struct Entry {
     method: &'static str,
     begun: Instant,
     written: bool,
 }
 
 impl Entry {
-    fn begin(method: &Method) -> Self {
+    pub fn begin(method: &str) -> Self {
         Self { method: known(method), begun: Instant::now(), written: false }
     }
 
-    fn end(mut self, status: StatusCode, route: &str, user: Option<UserId>) {
+    pub fn end(mut self, status: StatusCode, route: &str, user: Option<UserId>) {
         self.write(status.as_u16(), route, user);
     }
 
@@ -97,15 +97,7 @@ impl Drop for Entry {
 }
 
 /// The method as a label; anybody can make up methods.
-fn known(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "OTHER",
-    }
+fn known(method: &str) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("OTHER")
 }

@@ -5,4 +5,4 @@ pub(crate) mod compress;
 pub(crate) mod cors;
 pub(crate) mod headers;
 pub(crate) mod problems;
-mod request_id;
+pub(crate) mod request_id;

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
+use mango_http::{Exchange, UNMATCHED};
 use mango_testkit::memory::Memory;
 use serde_json::{Value, json};
 
@@ -106,6 +107,23 @@ async fn a_failure_is_logged_once_with_its_causes_and_a_refusal_is_not() {
     assert_eq!(test::call_service(&app, stranger).await.status(), 401);
     let lines = log.of("log-3");
     assert_eq!((lines.len(), &lines[0]["fields"]["status"]), (1, &json!(401)));
+}
+
+#[test]
+fn what_is_answered_outside_of_the_application_is_logged_alike() {
+    let log = Log::listen();
+    let refused =
+        Exchange::begin("GET", Some(b"log-6")).refuse(&mango_http::of_status(StatusCode::NOT_FOUND), UNMATCHED);
+    assert_eq!(refused.status(), StatusCode::NOT_FOUND);
+    assert_eq!(refused.headers().get("x-request-id").unwrap(), "log-6");
+    let accepted = Exchange::begin("no method", Some(b"log-6"));
+    assert!(accepted.headers().contains(&("x-request-id", "log-6".to_owned())));
+    accepted.end(101, "/ws/socket.io");
+    let lines = log.of("log-6");
+    let told = |line: &Value| ["method", "route", "status"].map(|name| line["fields"][name].clone());
+    assert_eq!(told(&lines[0]), [json!("GET"), json!("unmatched"), json!(404)]);
+    assert_eq!(told(&lines[1]), [json!("OTHER"), json!("/ws/socket.io"), json!(101)]);
+    assert_eq!(lines.len(), 2);
 }
 
 #[actix_web::test]

@@ -1,0 +1,70 @@
+//! Answers to what actix does not answer as it should: refused upgrades, and what its parser cannot read as a request.
+
+use std::fmt::Write as _;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use actix_http::body::MessageBody as _;
+use actix_http::header::HttpDate;
+use actix_web::HttpResponse;
+use bytes::{BufMut, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::sockets::Sockets;
+
+/// How long a connection that was refused may take to read why.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Answers on the connection, behind what was yet to be written of earlier answers, and closes it. The socket moves from the event
+/// loop of its worker to that of the sockets.
+pub(super) fn spawn(sockets: &Sockets, socket: TcpStream, mut pending: BytesMut, answer: HttpResponse) {
+    let socket = match socket.into_std() {
+        Ok(socket) => socket,
+        Err(error) => return tracing::debug!(%error, "a connection was lost before it was refused"),
+    };
+    write(&mut pending, answer);
+    let open = sockets.tracker().token();
+    sockets.runtime().spawn(async move {
+        let _open = open;
+        if let Err(error) = farewell(socket, &pending).await {
+            tracing::debug!(%error, "a connection ended before it was refused");
+        }
+    });
+}
+
+/// Writes an answer as it goes over the wire.
+fn write(bytes: &mut BytesMut, answer: HttpResponse) {
+    let (head, body) = answer.into_parts();
+    // The body of a problem is in memory, so there is nothing that could fail.
+    let body = body.try_into_bytes().unwrap_or_default();
+    let date = HttpDate::from(SystemTime::now());
+    let _ = write!(
+        bytes,
+        "HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\ndate: {date}\r\n",
+        head.status(),
+        body.len()
+    );
+    for (name, value) in head.headers() {
+        bytes.put_slice(name.as_str().as_bytes());
+        bytes.put_slice(b": ");
+        bytes.put_slice(value.as_bytes());
+        bytes.put_slice(b"\r\n");
+    }
+    bytes.put_slice(b"\r\n");
+    bytes.put_slice(&body);
+}
+
+async fn farewell(socket: std::net::TcpStream, answers: &[u8]) -> io::Result<()> {
+    let mut socket = TcpStream::from_std(socket)?;
+    let farewell = async {
+        socket.write_all(answers).await?;
+        socket.shutdown().await?;
+        // Closing with bytes unread would reset the connection, and the client might never see the answer.
+        let mut rest = [0; 4096];
+        while socket.read(&mut rest).await? > 0 {}
+        Ok(())
+    };
+    timeout(LINGER, farewell).await.unwrap_or(Ok(()))
+}
