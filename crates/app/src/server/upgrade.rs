@@ -65,7 +65,7 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
 fn judge(sockets: &Sockets, request: &Request) -> Result<(), Problem> {
     let path = request.path();
     if request.method() == Method::CONNECT || path.strip_suffix('/').unwrap_or(path) != SOCKET_PATH {
-        return Err(Problem::new(ProblemKind::NotFound, "no WebSocket is served here"));
+        return Err(Problem::new(ProblemKind::NotFound, "a WebSocket is served at /ws/socket.io/ alone"));
     }
     if let Some(missing) = missing(request) {
         return Err(Problem::new(ProblemKind::BadRequest, format!("a WebSocket needs {missing}")));

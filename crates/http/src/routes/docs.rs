@@ -27,9 +27,15 @@ static DOCUMENT: LazyLock<Result<Bytes, String>> =
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
+        .service(resource("/", [(Method::GET, web::route().to(root))]))
         .service(resource("/openapi.json", [(Method::GET, web::route().to(document))]))
         .service(resource("/docs", [(Method::GET, web::route().to(page))]))
         .service(resource("/docs/{file}", [(Method::GET, web::route().to(file))]));
+}
+
+/// The place of a web client. Until there is one, whoever comes by with a browser is led to the documentation.
+async fn root() -> HttpResponse {
+    HttpResponse::Found().insert_header((header::LOCATION, "/docs")).finish()
 }
 
 async fn document() -> Result<HttpResponse, HttpError> {

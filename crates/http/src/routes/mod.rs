@@ -11,8 +11,8 @@ pub(crate) mod message;
 pub(crate) mod ops;
 pub(crate) mod user;
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use mango_contract::{Problem, ProblemKind};
 
 use crate::problem;
 
@@ -33,5 +33,5 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
 }
 
 async fn no_such_path() -> HttpResponse {
-    problem::respond(&problem::of_status(StatusCode::NOT_FOUND))
+    problem::respond(&Problem::new(ProblemKind::NotFound, "nothing is served at this path; /docs lists what is"))
 }

@@ -29,9 +29,10 @@ async fn a_slash_at_the_end_never_matters() {
 #[actix_web::test]
 async fn unknown_paths_and_wrong_methods_are_problems() {
     let server = Server::start().await;
-    for path in ["/", "/nowhere", "/user", "/chat/1/2", "/docs/nothing.js", "/user/me/x"] {
+    for path in ["/nowhere", "/user", "/chat/1/2", "/docs/nothing.js", "/user/me/x"] {
         server.get(path).await.assert_problem(404, "not-found");
     }
+    assert!(server.get("/nowhere").await.problem().detail.contains("/docs"));
     for (method, path, allow) in [
         (Method::GET, "/user/create", "POST"),
         (Method::DELETE, "/auth/login", "POST"),
@@ -45,6 +46,16 @@ async fn unknown_paths_and_wrong_methods_are_problems() {
         refused.assert_problem(405, "method-not-allowed");
         assert_eq!(refused.header("allow"), Some(allow), "{method} {path}");
     }
+}
+
+#[actix_web::test]
+async fn a_browser_is_led_to_the_documentation() {
+    let server = Server::start().await;
+    for method in [Method::GET, Method::HEAD] {
+        let answer = server.send(server.request(method, "/")).await;
+        assert_eq!((answer.status, answer.header("location")), (302, Some("/docs")));
+    }
+    server.post("/", &json!({})).await.assert_problem(405, "method-not-allowed");
 }
 
 async fn preflight(server: &Server, origin: &str, method: &str) -> Answer {
