@@ -3,7 +3,11 @@
 use std::io;
 
 use actix_files::NamedFile;
-use actix_web::http::{Method, header};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::mime::Mime;
 use actix_web::{HttpRequest, HttpResponse, web};
 use mango_domain::model::{PhotoFile, PhotoId};
@@ -17,7 +21,41 @@ use crate::resource::resource;
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config.service(resource("/static/{photo}/{file}", [(Method::GET, web::route().to(get_photo))]));
+    let photo = resource("/{photo}/{file}", [(Method::GET, web::route().to(get_photo))]);
+    config.service(web::scope("/static").wrap(from_fn(ignore_ranges)).service(photo));
+}
+
+/// Takes away a `Range` that is to be ignored (RFC 9110, section 14.2): one that cannot be read, which actix-files would refuse, and
+/// several, of which it would send the first alone.
+async fn ignore_ranges(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let mut ranges = request.headers().get_all(header::RANGE);
+    let usable = ranges.next().is_none_or(is_one_range) && ranges.next().is_none();
+    if !usable {
+        request.headers_mut().remove(header::RANGE);
+    }
+    next.call(request).await
+}
+
+/// Whether it is `bytes=first-last`, `bytes=first-` or `bytes=-length`.
+fn is_one_range(range: &HeaderValue) -> bool {
+    let Some((unit, (first, last))) = range.to_str().ok().and_then(|range| {
+        let (unit, bounds) = range.split_once('=')?;
+        Some((unit, bounds.split_once('-')?))
+    }) else {
+        return false;
+    };
+    let number =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
+    let bounds = match (number(first), number(last)) {
+        (Some(first), Some(last)) => first <= last,
+        (Some(_), None) => last.is_empty(),
+        (None, Some(_)) => first.is_empty(),
+        (None, None) => false,
+    };
+    unit.eq_ignore_ascii_case("bytes") && bounds
 }
 
 /// Get a photo
@@ -29,7 +67,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         ("photo" = String, Path, description = "The `photo` of a user", example = "0123456789abcdef0123456789abcdef"),
         ("file" = String, Path, description = "`original.jpeg` (or `original.jpg`), `400x400.webp`, `100x100.webp` \
             or `50x50.webp`", example = "400x400.webp"),
-        ("Range" = Option<String>, Header, description = "Which bytes"),
+        ("Range" = Option<String>, Header, description = "Which bytes, as one range; what cannot be read is ignored"),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what is there already"),
     ),
     responses(
@@ -38,7 +76,6 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
             headers(("ETag" = String, description = "Names this content"))),
         (status = 206, description = "The bytes that `Range` asks for", content(("image/jpeg"), ("image/webp"))),
         (status = 304, description = "It is what the client has already"),
-        (status = 400, description = "`Range` cannot be read"),
         (status = 404, description = "There is no such photo"),
         (status = 412, description = "It is not what `If-Match` or `If-Unmodified-Since` asks for"),
         (status = 416, description = "It has no such bytes"),
@@ -62,7 +99,7 @@ pub(crate) async fn get_photo(
     let media_type: Mime = file.media_type().parse().map_err(broken)?;
     let mut response = opened.set_content_type(media_type).disable_content_disposition().into_response(&request);
     if !response.status().is_client_error() {
-        response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static(FOREVER));
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(FOREVER));
     }
     Ok(response)
 }
