@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
@@ -78,7 +78,7 @@ impl Bodies {
     /// Reads a body whole. The room that it takes is free again when the request is dropped.
     ///
     /// # Errors
-    /// 413 when it is too large, 408 when it takes too long, 400 when it breaks off, and 503 when other
+    /// 415 when it is compressed, 413 when it is too large, 408 when it takes too long, 400 when it breaks off, and 503 when other
     /// bodies have taken all the room.
     pub async fn read(&self, request: &HttpRequest, payload: Payload) -> Result<Bytes, Problem> {
         let collected = self.parts(request, payload)?.try_fold(BytesMut::new(), |mut body, part| {
@@ -111,6 +111,11 @@ impl Bodies {
 
     /// Refuses a body for what is said of it, before any of it is read.
     fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let is_plain = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+        if !headers.get_all(header::CONTENT_ENCODING).all(is_plain) {
+            let detail = "the body must not be compressed: send it without Content-Encoding";
+            return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
+        }
         let declared =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         match declared {

@@ -17,6 +17,10 @@ pub fn respond(problem: &Problem) -> HttpResponse {
     if status == StatusCode::UNAUTHORIZED {
         response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
     }
+    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        // RFC 9110, section 15.5.16: no body is taken compressed.
+        response.insert_header((header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    }
     if let Some(milliseconds) = problem.retry_after_ms {
         response.insert_header((header::RETRY_AFTER, milliseconds.div_ceil(1000).max(1)));
     }

@@ -53,6 +53,30 @@ async fn a_body_must_be_called_what_it_is() {
 }
 
 #[actix_web::test]
+async fn a_compressed_body_is_not_taken() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let own = format!("/user/{}", ann.id);
+    for (method, path, media_type) in [
+        (Method::POST, "/user/create", "application/json"),
+        (Method::POST, "/auth/login", "application/x-www-form-urlencoded"),
+        (Method::POST, "/user/refresh", "application/json"),
+        (Method::POST, "/user/photo_to_base64", "multipart/form-data; boundary=b"),
+        (Method::PATCH, &own, "application/json"),
+    ] {
+        for coding in ["gzip", "br", "gzip, identity", "x-unknown", ""] {
+            let request =
+                server.request(method.clone(), path).bearer_auth(&ann.access).header("content-type", media_type);
+            let refused = server.send(request.header("content-encoding", coding).body(vec![0x1f, 0x8b, 8])).await;
+            refused.assert_problem(415, "unsupported-media-type");
+            assert_eq!(refused.header("accept-encoding"), Some("identity"), "{path} {coding}");
+        }
+    }
+    let plain = server.request(Method::PATCH, &own).bearer_auth(&ann.access).header("content-encoding", "Identity");
+    assert_eq!(server.send(plain.header("content-type", "application/json").body("{}")).await.status, 202);
+}
+
+#[actix_web::test]
 async fn a_stranger_is_refused_before_the_body_is_looked_at() {
     let server = Server::with_bodies(BodyLimits::up_to(10)).await;
     for body in ["{", "{\"name\": 7}", "far more than ten bytes"] {
