@@ -14,8 +14,8 @@ use crate::error::HttpError;
 /// The cookie that holds the refresh token.
 pub(crate) const COOKIE: &str = "refresh_token";
 
-/// The refresh token that is presented: the one in the JSON body, or else the one in the cookie. A body that is empty or `{}`
-/// holds none. 401 when there is none at all.
+/// The refresh token that is presented: the one in the JSON body, or else the one in the cookie. A body that is empty, or an
+/// object with nothing but `null` in it, holds none. 401 when there is none at all.
 pub(crate) struct Presented(pub RefreshToken);
 
 impl FromRequest for Presented {
@@ -33,7 +33,7 @@ impl FromRequest for Presented {
                 return Err(unsupported("application/json, or empty"));
             }
             match body::parse::<Value>(&body)? {
-                Value::Object(fields) if fields.is_empty() => from_cookie(&request),
+                Value::Object(fields) if fields.values().all(Value::is_null) => from_cookie(&request),
                 value => Ok(Self(decode::<RefreshRequest>(value)?.into_domain())),
             }
         })

@@ -96,6 +96,7 @@ async fn a_refresh_takes_the_cookie_or_the_body_and_the_body_wins() {
         post("/user/refresh").json(&by_body),
         by_cookie("/auth/refresh"),
         by_cookie("/user/refresh/").json(&json!({})),
+        by_cookie("/auth/refresh").json(&json!({"refresh_token": null})),
         post("/auth/refresh").header("cookie", cookie_of("not-a-token")).json(&by_body),
     ] {
         let granted = server.send(request).await;
@@ -116,6 +117,7 @@ async fn a_refresh_without_a_good_token_is_refused() {
     let post = || server.request(Method::POST, "/auth/refresh");
     server.send(post()).await.assert_problem(401, "unauthenticated");
     server.send(post().json(&json!({}))).await.assert_problem(401, "unauthenticated");
+    server.send(post().json(&json!({"refresh_token": null}))).await.assert_problem(401, "unauthenticated");
     server.send(post().json(&json!({"refresh_token": 7}))).await.assert_fields(&["refresh_token"]);
     server.send(post().json(&json!({"token": "x"}))).await.assert_fields(&["refresh_token"]);
     server.send(post().json(&json!([]))).await.assert_problem(422, "validation");
