@@ -1,10 +1,14 @@
 //! The documentation: the OpenAPI document, and Swagger UI to read it and try it out.
 
+use std::future::ready;
 use std::sync::{Arc, LazyLock};
 
-use actix_web::http::{Method, header};
-use actix_web::{HttpResponse, web};
+use actix_http::encoding::Decoder;
+use actix_web::http::Method;
+use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
+use futures_util::stream;
 use mango_domain::{Error, Failure};
 use utoipa_swagger_ui::Config;
 
@@ -56,19 +60,32 @@ async fn page() -> HttpResponse {
         .body(PAGE)
 }
 
-async fn file(name: web::Path<String>) -> Result<HttpResponse, HttpError> {
+async fn file(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, HttpError> {
     // Swagger UI would otherwise have the document checked by a server on the Internet.
     let config = Config::from("/openapi.json").validator_url("none").deep_linking(true).try_it_out_enabled(true);
     let found = utoipa_swagger_ui::serve(&name, Arc::new(config))
         .map_err(|error| Error::Failed(Failure::broken("serve Swagger UI", error.to_string())))?;
     let file = found.ok_or(HttpError::Domain(Error::NotFound("page")))?;
+    let bytes = Bytes::from(file.bytes.into_owned());
     let mut response = HttpResponse::Ok();
-    if file.gzpipped {
-        response.insert_header((header::CONTENT_ENCODING, "gzip"));
-    }
-    Ok(response
+    response
         .insert_header((header::CACHE_CONTROL, A_DAY))
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::CONTENT_TYPE, file.content_type))
-        .body(file.bytes.into_owned()))
+        .insert_header((header::CONTENT_TYPE, file.content_type));
+    if !file.gzpipped {
+        return Ok(response.body(bytes));
+    }
+    if takes_gzip(&request) {
+        response.insert_header((header::VARY, "accept-encoding")).insert_header(ContentEncoding::Gzip);
+        return Ok(response.body(bytes));
+    }
+    // The file is only there compressed.
+    let bytes = stream::once(ready(Ok(bytes)));
+    Ok(response.streaming(Decoder::new(bytes, ContentEncoding::Gzip)))
+}
+
+fn takes_gzip(request: &HttpRequest) -> bool {
+    let accepted = request.get_header::<AcceptEncoding>();
+    let best = accepted.and_then(|accepted| accepted.negotiate([Encoding::identity(), Encoding::gzip()].iter()));
+    best == Some(Encoding::gzip())
 }

@@ -153,7 +153,16 @@ async fn texts_of_more_than_a_kilobyte_are_compressed() {
     check(&path, "identity", None).await;
     check(&path, "zstd", None).await;
     check("/openapi.json", "br", Some("br")).await;
-    check("/docs/swagger-ui.css", "gzip", Some("gzip")).await;
+    for file in ["/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"] {
+        check(file, "gzip", Some("gzip")).await;
+        check(file, "br, gzip", Some("gzip")).await;
+        check(file, "br", Some("br")).await;
+        check(file, "gzip;q=0", None).await;
+        check(file, "identity", None).await;
+        let plain = server.get(file).await;
+        assert_eq!(plain.header("content-encoding"), None, "{file}");
+        assert!(plain.text().contains("swagger-ui"), "{file}");
+    }
     check("/user/me", "gzip, br", None).await;
     check("/metrics", "gzip, br", None).await;
 
