@@ -19,6 +19,7 @@ pub struct LoginRequest {
 #[derive(Deserialize, ToSchema)]
 pub struct RefreshRequest {
     /// The refresh token of the last grant.
+    #[schema(example = "Zq3v…")]
     pub refresh_token: String,
 }
 

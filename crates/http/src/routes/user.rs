@@ -100,7 +100,10 @@ pub(crate) async fn update_user(
 #[utoipa::path(
     post, path = "/user/photo_to_base64", tag = "users",
     request_body(content = PictureForm, content_type = "multipart/form-data"),
-    responses((status = 200, description = "The picture in base64", body = String, content_type = "application/json"))
+    responses((
+        status = 200, description = "The picture in base64", body = String, content_type = "application/json",
+        example = json!("iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNomMCwYAMABrYCYTBGkIoAAAAASUVORK5CYII=")
+    ))
 )]
 pub(crate) async fn photo_to_base64(state: State, picture: Picture) -> Result<HttpResponse, HttpError> {
     let picture = state.use_cases.check_picture.run(picture.0).await?;
@@ -114,6 +117,6 @@ pub(crate) async fn photo_to_base64(state: State, picture: Picture) -> Result<Ht
 #[expect(dead_code, reason = "it only describes the form")]
 pub(crate) struct PictureForm {
     /// A JPEG, PNG, WebP or GIF.
-    #[schema(value_type = String, format = Binary)]
+    #[schema(value_type = String, format = Binary, example = "the bytes of the picture")]
     image: Vec<u8>,
 }

@@ -61,6 +61,40 @@ fn every_operation_of_the_openapi_document_is_described() {
 }
 
 #[test]
+fn everything_that_is_sent_and_answered_has_an_example() {
+    fn has_example(document: &Value, schema: &Value) -> bool {
+        if let Some(reference) = schema["$ref"].as_str() {
+            return has_example(document, document.pointer(reference.strip_prefix('#').unwrap()).unwrap());
+        }
+        let all_have = |mut parts: Vec<&Value>| {
+            parts.retain(|part| part["type"] != "null");
+            !parts.is_empty() && parts.into_iter().all(|part| has_example(document, part))
+        };
+        let parts = |name: &str| schema[name].as_array().into_iter().flatten().collect();
+        !schema["example"].is_null()
+            || schema["properties"].as_object().is_some_and(|properties| all_have(properties.values().collect()))
+            || all_have(parts("oneOf"))
+            || (schema["type"] == "array" && has_example(document, &schema["items"]))
+    }
+    let document = document();
+    let mut checked = 0;
+    for (name, operation) in operations(&document) {
+        let succeeded =
+            operation["responses"].as_object().unwrap().iter().filter(|(status, _)| status.as_str() < "300");
+        for body in succeeded.map(|(_, response)| response).chain([&operation["requestBody"]]) {
+            for (media_type, content) in body["content"].as_object().into_iter().flatten() {
+                if !content["schema"].is_null() && media_type != "text/plain" {
+                    let found = !content["example"].is_null() || has_example(&document, &content["schema"]);
+                    assert!(found, "{name} has no example in {media_type}");
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert!(checked > 15, "{checked}");
+}
+
+#[test]
 fn every_reference_of_the_openapi_document_leads_somewhere() {
     fn check(document: &Value, value: &Value) -> usize {
         match value {
