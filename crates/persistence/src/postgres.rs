@@ -1,6 +1,7 @@
 //! PostgreSQL: its connections, and what of the repository cannot be written once for both databases.
 
 mod append;
+mod tls;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::Config;
 use url::Url;
 
 use crate::Reason;
@@ -112,17 +113,17 @@ impl Opener {
     }
 }
 
-/// Opens a connection. Not Diesel's own way, which would leave out why a server cannot be reached.
+/// Opens a connection. Not Diesel's own way, which would leave out why a server cannot be reached, and would not encrypt.
 pub(crate) async fn open(url: &str) -> ConnectionResult<Conn> {
-    let bad = |error: tokio_postgres::Error| ConnectionError::BadConnection(with_causes(&error));
-    let mut config: Config = url.parse().map_err(bad)?;
+    let bad = |reason: &dyn Error| ConnectionError::BadConnection(with_causes(reason));
+    let (mut config, tls) = tls::of(url).await.map_err(|reason| bad(&*reason))?;
     if config.get_application_name().is_none() {
         config.application_name("mango");
     }
     if !url.contains("keepalives") {
         config.keepalives_idle(SILENCE);
     }
-    let (client, connection) = config.connect(NoTls).await.map_err(bad)?;
+    let (client, connection) = config.connect(tls).await.map_err(|error| bad(&error))?;
     Conn::try_from_client_and_connection(client, connection).await
 }
 

@@ -29,6 +29,7 @@ macro_rules! on_both {
 mod appends;
 mod constraints;
 mod contract;
+mod encryption;
 mod limits;
 mod migrations;
 mod stalled;
