@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::Config;
+use tokio_postgres::error::SqlState;
 use url::Url;
 
 use crate::Reason;
@@ -123,8 +124,26 @@ pub(crate) async fn open(url: &str) -> ConnectionResult<Conn> {
     if !url.contains("keepalives") {
         config.keepalives_idle(SILENCE);
     }
-    let (client, connection) = config.connect(tls).await.map_err(|error| bad(&error))?;
+    let connected = config.connect(tls).await;
+    let (client, connection) =
+        connected.map_err(|error| ConnectionError::BadConnection(with_causes(&error) + &hint(&error, &config)))?;
     Conn::try_from_client_and_connection(client, connection).await
+}
+
+/// What to do about what a server said, where that is not plain.
+fn hint(error: &tokio_postgres::Error, config: &Config) -> String {
+    let code = error.code();
+    if code == Some(&SqlState::INVALID_CATALOG_NAME) {
+        // As on the side of the server, the database is called as the user when it has no name.
+        let name = config.get_dbname().or(config.get_user()).unwrap_or_default();
+        format!("; create it with: createdb {name}")
+    } else if code == Some(&SqlState::INVALID_PASSWORD) {
+        "; check the password in DATABASE_URL".to_owned()
+    } else if code == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) {
+        "; check the user in DATABASE_URL, and that the server's pg_hba.conf lets it in".to_owned()
+    } else {
+        String::new()
+    }
 }
 
 fn with_causes(error: &dyn Error) -> String {

@@ -171,7 +171,9 @@ fn refused_by_postgres_is_one_line() {
     let postgres = PrivatePostgres::shared();
     let url = postgres.url_for_new_database();
     let missing = format!("{url}_of_nobody");
-    check_refusal(&[], &[("DATABASE_URL", &missing)], &["cannot open the database", "_of_nobody"]);
+    let name = missing.rsplit('/').next().unwrap();
+    let create = format!("create it with: createdb {name}");
+    check_refusal(&[], &[("DATABASE_URL", &missing)], &["cannot open the database", &create]);
 }
 
 /// A request whose body is still on its way, so that it is in flight until the test says otherwise.

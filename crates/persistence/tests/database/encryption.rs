@@ -147,6 +147,8 @@ mod postgres {
         // A password is bound to the encrypted channel, which keeps whoever stands in between from using it.
         let keyed = by_address.replace("mango@", "keyed:s3cret@");
         assert_eq!(server.connect(&keyed, "sslmode=require&channel_binding=require").await, Ok(true));
+        let mistaken = server.connect(&keyed.replace("s3cret", "s3crets"), "").await;
+        check_refused(mistaken, &["password authentication failed", "check the password in DATABASE_URL"]);
 
         // What is written and migrated goes the same way.
         let url = format!("{by_name}?sslmode=verify-full&{known}").parse().unwrap();

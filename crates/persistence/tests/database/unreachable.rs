@@ -49,9 +49,9 @@ mod postgres {
         check_refused(&nobody, &["cannot open the database postgres://mango@127.0.0.1:1/mango", "refused"]).await;
         let port = PrivatePostgres::shared().port();
         let missing = format!("postgres://mango:s3cret@127.0.0.1:{port}/missing").parse().unwrap();
-        check_refused(&missing, &["database \"missing\" does not exist"]).await;
+        check_refused(&missing, &["database \"missing\" does not exist; create it with: createdb missing"]).await;
         let stranger = format!("postgres://stranger:s3cret@127.0.0.1:{port}/postgres").parse().unwrap();
-        check_refused(&stranger, &["role \"stranger\" does not exist"]).await;
+        check_refused(&stranger, &["role \"stranger\" does not exist; check the user in DATABASE_URL"]).await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
