@@ -28,7 +28,7 @@ pub use app::app;
 pub use bodies::{Bodies, BodyLimits};
 pub use changes::Changes;
 pub use exchange::Exchange;
-pub use middleware::access::UNMATCHED;
+pub use middleware::access::{Routine, UNMATCHED};
 pub use openapi::openapi;
 pub use problem::{of_status, respond};
 pub use state::{CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies, Settings};

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
 use mango_contract::problem::{Problem, ProblemKind};
+use mango_http::Routine;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::SOCKET_PATH;
@@ -23,6 +24,8 @@ pub fn mount(config: &mut web::ServiceConfig, sockets: &Sockets) {
 }
 
 async fn answer(request: HttpRequest, payload: web::Payload, sockets: web::Data<Sockets>) -> HttpResponse {
+    // Each client that polls asks twice a minute at least, and again for each thing that it is told.
+    request.extensions_mut().insert(Routine);
     exchange(&request, payload, &sockets).await.unwrap_or_else(|problem| mango_http::respond(&problem))
 }
 

@@ -40,6 +40,12 @@ async fn long_polling_opens_sends_receives_and_upgrades() {
     client.post(&session).body(r#"4215["echo","waited"]"#).send().await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap().text().await.unwrap(), r#"4315["waited"]"#);
 
+    // Such requests do not fill the log.
+    for (path, routine) in [(POLLING, true), ("/hello", false)] {
+        let answer = client.get(mounted.url(path)).send().await.unwrap();
+        assert_eq!(answer.headers().contains_key("x-routine"), routine, "{path}");
+    }
+
     // The path may lack its slash, and unknown sessions are refused.
     let bare = mounted.url("/ws/socket.io?EIO=4&transport=polling");
     assert!(client.get(&bare).send().await.unwrap().text().await.unwrap().starts_with("0{"));

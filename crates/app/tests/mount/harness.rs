@@ -4,11 +4,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::{App, HttpResponse, web};
+use actix_web::dev::{Service as _, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{App, HttpMessage as _, HttpResponse, web};
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, TryFutureExt};
 use mango::server::{Options, Origins, Running, Sockets, Stopped, listen, mount};
-use mango_http::{Bodies, BodyLimits};
+use mango_http::{Bodies, BodyLimits, Routine};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -61,6 +63,7 @@ impl Mounted {
                 App::new()
                     .app_data(web::Data::from(slow.clone()))
                     .configure(|config| mount(config, &sockets))
+                    .wrap_fn(|request, service| service.call(request).map_ok(show_routine))
                     .route("/hello", web::get().to(async || "hello"))
                     .route("/slow", web::get().to(when_let))
                     .route("/panic", web::get().to(panicking))
@@ -109,6 +112,14 @@ impl Mounted {
         };
         timeout(SOON, reached).await.unwrap();
     }
+}
+
+/// Tells in a header whether the request is left out of the log.
+fn show_routine<B>(mut response: ServiceResponse<B>) -> ServiceResponse<B> {
+    if response.request().extensions().contains::<Routine>() {
+        response.headers_mut().insert(HeaderName::from_static("x-routine"), HeaderValue::from_static("yes"));
+    }
+    response
 }
 
 async fn when_let(slow: web::Data<Semaphore>) -> HttpResponse {

@@ -17,6 +17,9 @@ use crate::error::HttpError;
 /// Left with a request by whoever finds out who sent it.
 pub(crate) struct SentBy(pub UserId);
 
+/// Left with a request by whoever knows that it comes all the time. It goes to the log at `debug`, unless it is refused or fails.
+pub struct Routine;
+
 /// The route of what has none. A path would be no template: anybody can make up a million of them.
 pub const UNMATCHED: &str = "unmatched";
 
@@ -27,7 +30,7 @@ pub(crate) async fn access(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id::of(request.headers().get(X_REQUEST_ID).map(HeaderValue::as_bytes));
     let span = tracing::info_span!("request", request_id = %id);
-    let entry = Entry::begin(request.method().as_str());
+    let mut entry = Entry::begin(request.method().as_str());
     async move {
         let mut response = match next.call(request).await {
             Ok(response) => response.map_into_boxed_body(),
@@ -38,7 +41,11 @@ pub(crate) async fn access(
             }
         };
         let route = response.request().match_pattern();
-        let user = response.request().extensions().get::<SentBy>().map(|sender| sender.0);
+        let (user, routine) = {
+            let extensions = response.request().extensions();
+            (extensions.get::<SentBy>().map(|sender| sender.0), extensions.contains::<Routine>())
+        };
+        entry.quiet = routine && !response.status().is_client_error() && !response.status().is_server_error();
         entry.end(response.status(), route.as_deref().unwrap_or(UNMATCHED), user);
         if let Some(error) = response.response().error() {
             log_failure(error);
@@ -62,12 +69,13 @@ fn log_failure(error: &Error) {
 pub(crate) struct Entry {
     method: &'static str,
     begun: Instant,
+    quiet: bool,
     written: bool,
 }
 
 impl Entry {
     pub fn begin(method: &str) -> Self {
-        Self { method: known(method), begun: Instant::now(), written: false }
+        Self { method: known(method), begun: Instant::now(), quiet: false, written: false }
     }
 
     pub fn end(mut self, status: StatusCode, route: &str, user: Option<UserId>) {
@@ -83,7 +91,11 @@ impl Entry {
         metrics::histogram!("mango_http_request_duration_seconds", "route" => route.to_owned()).record(elapsed);
         // To the microsecond: what comes after it is noise.
         let elapsed_ms = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
-        tracing::info!(method, route, status, elapsed_ms, user, "request");
+        if self.quiet {
+            tracing::debug!(method, route, status, elapsed_ms, user, "request");
+        } else {
+            tracing::info!(method, route, status, elapsed_ms, user, "request");
+        }
     }
 }
 

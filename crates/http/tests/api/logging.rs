@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
-use mango_http::{Exchange, UNMATCHED};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use mango_http::{Exchange, Routine, UNMATCHED};
 use mango_testkit::memory::Memory;
 use serde_json::{Value, json};
 
@@ -107,6 +108,27 @@ async fn a_failure_is_logged_once_with_its_causes_and_a_refusal_is_not() {
     assert_eq!(test::call_service(&app, stranger).await.status(), 401);
     let lines = log.of("log-3");
     assert_eq!((lines.len(), &lines[0]["fields"]["status"]), (1, &json!(401)));
+}
+
+#[actix_web::test]
+async fn what_comes_all_the_time_is_logged_for_debugging_unless_it_is_refused() {
+    let polling = |config: &mut web::ServiceConfig| {
+        let answer = async |request: HttpRequest| {
+            request.extensions_mut().insert(Routine);
+            if request.query_string().is_empty() { HttpResponse::Ok() } else { HttpResponse::BadRequest() }.finish()
+        };
+        config.service(web::resource("/poll").to(answer));
+    };
+    let app = test::init_service(mango_http::app(support::state(Memory::new().ports()), polling)).await;
+    let log = Log::listen();
+    for (path, id, level) in [("/poll", "log-7", "DEBUG"), ("/poll?refuse", "log-8", "INFO")] {
+        test::call_service(&app, request(Method::GET, path, id).to_request()).await;
+        let lines = log.of(id);
+        assert_eq!(
+            (lines.len(), &lines[0]["level"], &lines[0]["fields"]["route"]),
+            (1, &json!(level), &json!("/poll"))
+        );
+    }
 }
 
 #[test]
