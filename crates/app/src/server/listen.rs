@@ -24,6 +24,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a closing connection may take to take leave.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The time in which a socket that does not answer pings is given up too: the interval of 25 s and the time-out of 20 s of Engine.IO.
+const DEAD_AFTER: Duration = Duration::from_secs(45);
+
 /// How to serve.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -33,13 +36,15 @@ pub struct Options {
     pub shutdown_timeout: Duration,
     /// How long the first head of a connection may take.
     pub head_timeout: Duration,
+    /// How long a client may take to acknowledge what it was sent, or to have room for more of it, before its connection is cut.
+    pub dead_after: Duration,
 }
 
 impl Options {
     /// As a server that faces the world needs it.
     #[must_use]
     pub const fn new(workers: usize, shutdown_timeout: Duration) -> Self {
-        Self { workers, shutdown_timeout, head_timeout: Duration::from_secs(10) }
+        Self { workers, shutdown_timeout, head_timeout: Duration::from_secs(10), dead_after: DEAD_AFTER }
     }
 }
 
@@ -86,9 +91,8 @@ where
                 // The default is used for requests of HTTP/1.0 without a host alone.
                 .h1(map_config(app, |()| AppConfig::default()));
             let connect = fn_service(move |socket: TcpStream| {
-                // A chat sends small packets that must not wait for each other. The option stays with the socket when it is upgraded.
-                if let Err(error) = socket.set_nodelay(true) {
-                    tracing::debug!(%error, "could not set TCP_NODELAY");
+                if let Err(error) = tune(&socket, options.dead_after) {
+                    tracing::debug!(%error, "could not set the options of a connection");
                 }
                 let peer = socket.peer_addr().ok();
                 std::future::ready(Ok::<_, DispatchError>((Connection::new(socket, sockets.clone()), peer)))
@@ -98,4 +102,30 @@ where
     };
     let server = builder.listen("mango", listener, service)?.run();
     Ok(Running::new(server, sockets.clone(), options.shutdown_timeout))
+}
+
+/// Sets the options of a connection; they stay with it when it is upgraded.
+fn tune(socket: &TcpStream, dead_after: Duration) -> io::Result<()> {
+    // A chat sends small packets that must not wait for each other.
+    socket.set_nodelay(true)?;
+    give_up(socket, dead_after)
+}
+
+/// Has the system give a client up that is gone without a word, or reads no more, while something is on the way to it. By itself it tries
+/// for a quarter of an hour, and for ever as long as the client's system answers.
+#[cfg(target_os = "linux")]
+fn give_up(socket: &TcpStream, after: Duration) -> io::Result<()> {
+    let milliseconds = u32::try_from(after.as_millis()).unwrap_or(u32::MAX);
+    Ok(rustix::net::sockopt::set_tcp_user_timeout(socket, milliseconds)?)
+}
+
+/// Elsewhere the system can only be had to ask now and then whether the client is still there.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn give_up(socket: &TcpStream, _: Duration) -> io::Result<()> {
+    Ok(rustix::net::sockopt::set_socket_keepalive(socket, true)?)
+}
+
+#[cfg(not(unix))]
+fn give_up(_: &TcpStream, _: Duration) -> io::Result<()> {
+    Ok(())
 }

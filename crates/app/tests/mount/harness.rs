@@ -48,6 +48,8 @@ impl Mounted {
         let (service, io) = builder.build_svc();
         io.ns("/", async |socket: SocketRef| {
             socket.on("echo", async |ack: AckSender, Data::<serde_json::Value>(data)| ack.send(&data).unwrap());
+            socket
+                .on("flood", async |socket: SocketRef| while socket.emit("drop", &"x".repeat(MAX_PAYLOAD)).is_ok() {});
             socket.on("panic", async || panic!("a handler panics"));
             // The news that the handlers are in place, so it comes last.
             let client = socket.req_parts().extensions.get::<SocketAddr>().map(SocketAddr::to_string);

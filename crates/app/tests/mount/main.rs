@@ -7,6 +7,9 @@
 )]
 
 mod bodies;
+// Other systems cannot be told when to give a client up.
+#[cfg(target_os = "linux")]
+mod dead;
 mod doors;
 mod faults;
 mod handshakes;
