@@ -146,7 +146,7 @@ fn describe() {
 mod tests {
     use std::collections::BTreeSet;
     use std::fs;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use metrics::with_local_recorder;
 
@@ -219,21 +219,35 @@ mod tests {
         assert!(install().is_err());
     }
 
-    /// Adds what the sources in a folder have as a string literal right after one of these openings.
-    fn find_literals(folder: &Path, openings: &[&str], found: &mut BTreeSet<String>) {
+    /// The sources below a folder.
+    fn sources(folder: &Path) -> Vec<String> {
+        let mut found = Vec::new();
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                find_literals(&path, openings, found);
+                found.extend(sources(&path));
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                for opening in openings {
-                    let rests = text.split(opening).skip(1).map(str::trim_start);
-                    let literals = rests.filter_map(|rest| rest.strip_prefix('"')?.split_once('"'));
-                    found.extend(literals.map(|(literal, _)| literal.to_owned()));
-                }
+                found.push(fs::read_to_string(&path).unwrap());
             }
         }
+        found
+    }
+
+    /// What the sources below a folder have as a string literal right after one of these openings.
+    fn literals_after(folder: &Path, openings: &[&str]) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for source in sources(folder) {
+            for opening in openings {
+                let rests = source.split(opening).skip(1).map(str::trim_start);
+                let literals = rests.filter_map(|rest| rest.strip_prefix('"')?.split_once('"'));
+                found.extend(literals.map(|(literal, _)| literal.to_owned()));
+            }
+        }
+        found
+    }
+
+    fn crate_sources(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(name).join("src")
     }
 
     #[test]
@@ -241,7 +255,8 @@ mod tests {
         let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut recorded = BTreeSet::new();
         for entry in fs::read_dir(crates).unwrap() {
-            find_literals(&entry.unwrap().path().join("src"), &["counter!(", "gauge!(", "histogram!("], &mut recorded);
+            let sources = entry.unwrap().path().join("src");
+            recorded.append(&mut literals_after(&sources, &["counter!(", "gauge!(", "histogram!("]));
         }
         recorded.retain(|name| name.starts_with("mango_"));
         let described: BTreeSet<_> = MEANINGS.iter().map(|(_, name, ..)| (*name).to_owned()).collect();
@@ -251,9 +266,28 @@ mod tests {
 
     #[test]
     fn every_reason_is_known() {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("socketio").join("src");
-        let mut recorded = BTreeSet::new();
-        find_literals(&sources, &["\"reason\" =>", ".hang_up("], &mut recorded);
+        let recorded = literals_after(&crate_sources("socketio"), &["\"reason\" =>", ".hang_up("]);
         assert_eq!(recorded, REASONS.map(ToOwned::to_owned).into());
+    }
+
+    /// Where outcomes are recorded, a word in quotes is one, unless it is a reason, the name of a label, or for the log.
+    #[test]
+    fn every_outcome_is_known() {
+        const OF_OTHERS: [&str; 4] = ["tracing::", ".hang_up(", "\"reason\" =>", "//"];
+        let mut recorded = BTreeSet::new();
+        let sources = sources(&crate_sources("socketio"));
+        for source in sources.iter().filter(|source| source.contains("\"outcome\" =>")) {
+            for line in source.lines().filter(|line| !OF_OTHERS.iter().any(|other| line.contains(other))) {
+                let pieces: Vec<_> = line.split('"').collect();
+                for (at, word) in pieces.iter().enumerate().skip(1).step_by(2) {
+                    let is_word = !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
+                    let is_label = pieces.get(at + 1).is_some_and(|rest| rest.starts_with(" =>"));
+                    if is_word && !is_label {
+                        recorded.insert((*word).to_owned());
+                    }
+                }
+            }
+        }
+        assert_eq!(recorded, OUTCOMES.map(ToOwned::to_owned).into());
     }
 }
