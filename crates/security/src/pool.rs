@@ -1,4 +1,7 @@
 //! The bounded pool on which passwords are hashed: so many at once, so many waiting, and everybody else is told to come back.
+//!
+//! Pictures have a pool like it in `mango-media`: no adapter knows another, the domain knows no threads, and a crate between them
+//! would be more than the two semaphores that they would share.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

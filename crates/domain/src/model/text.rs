@@ -1,4 +1,4 @@
-//! The one rule that names and other short texts share.
+//! The one rule that names and other short texts share, and the types that keep it.
 
 use crate::FieldError;
 
@@ -19,3 +19,36 @@ pub(crate) fn bounded(field: &str, raw: &str, min: usize, max: usize, multiline:
     }
     Ok(text.to_owned())
 }
+
+/// Defines the type of a text that is [`bounded`].
+macro_rules! bounded_text {
+    ($(#[$doc:meta])* $name:ident { field: $field:literal, max: $max:literal, multiline: $multiline:literal }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks it.
+            ///
+            /// # Errors
+            #[doc = concat!("A [`FieldError`](crate::FieldError) on `", $field, "`.")]
+            pub fn parse(raw: &str) -> Result<Self, $crate::FieldError> {
+                $crate::model::text::bounded($field, raw, 1, $max, $multiline).map(Self)
+            }
+
+            /// Takes what the store holds.
+            #[must_use]
+            pub fn from_store(text: String) -> Self {
+                Self(text)
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+pub(crate) use bounded_text;

@@ -139,62 +139,14 @@ impl fmt::Debug for Phone {
     }
 }
 
-/// A user's name: 1 to 255 characters without control characters, white space around it dropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserName(String);
-
-impl UserName {
-    /// Most characters of a name.
-    pub const MAX: usize = 255;
-
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// A [`FieldError`] on `name`.
-    pub fn parse(raw: &str) -> Result<Self, FieldError> {
-        text::bounded("name", raw, 1, Self::MAX, false).map(Self)
-    }
-
-    /// Takes what the store holds.
-    #[must_use]
-    pub fn from_store(name: String) -> Self {
-        Self(name)
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+text::bounded_text! {
+    /// A user's name: 1 to 255 characters without control characters, white space around it dropped.
+    UserName { field: "name", max: 255, multiline: false }
 }
 
-/// What a user says of themselves: 1 to 2,000 characters; line breaks and tabs are fine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description(String);
-
-impl Description {
-    /// Most characters of a description.
-    pub const MAX: usize = 2000;
-
-    /// Checks a description.
-    ///
-    /// # Errors
-    /// A [`FieldError`] on `description`.
-    pub fn parse(raw: &str) -> Result<Self, FieldError> {
-        text::bounded("description", raw, 1, Self::MAX, true).map(Self)
-    }
-
-    /// Takes what the store holds.
-    #[must_use]
-    pub fn from_store(description: String) -> Self {
-        Self(description)
-    }
-
-    /// The description.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+text::bounded_text! {
+    /// What a user says of themselves: 1 to 2,000 characters; line breaks and tabs are fine.
+    Description { field: "description", max: 2000, multiline: true }
 }
 
 /// A password as typed: 8 to 128 characters of any kind, never trimmed. It does not show in debug output.
