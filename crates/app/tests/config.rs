@@ -87,7 +87,7 @@ fn defaults() {
     assert_eq!(settings.cors_origins, CorsOrigins::Any);
     assert_eq!((settings.max_body, settings.max_content, settings.max_photo), (16 << 20, 64 << 10, 10 << 20));
     assert_eq!(settings.workers, std::thread::available_parallelism().unwrap());
-    assert_eq!(settings.database_pool.get(), 10);
+    assert_eq!(settings.database_pool.get(), mango_persistence::Options::default().max_connections);
     assert_eq!(settings.shutdown_timeout, Duration::from_secs(10));
     assert_eq!(settings.cookie_secure, CookieSecure::Auto);
     assert_eq!(settings.log, "info");

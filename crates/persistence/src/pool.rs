@@ -33,7 +33,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            max_connections: 16,
+            max_connections: 10,
             acquire_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(5),
             operation_timeout: Duration::from_secs(10),
