@@ -1,9 +1,13 @@
 //! The databases themselves refuse what must not be, whatever the code above them does.
 
 use diesel::result::{DatabaseErrorKind, Error};
+use mango_domain::FailureKind;
+use mango_domain::error::chain;
+use mango_domain::model::{NewSession, Rotation, UserId};
 use mango_persistence::Options;
+use mango_testkit::build::{moment, refresh, user};
 
-use crate::support::{Backend, Outsider};
+use crate::support::{Backend, Outsider, stores};
 
 const HASH: &str = "'0123456789abcdef0123456789abcdef'";
 
@@ -84,6 +88,27 @@ async fn what_must_not_be_is_refused<B: Backend>() {
     }
 }
 
+/// What the code above should never ask for is a failure like any other when the database refuses it, and leaves nothing behind.
+async fn a_reference_to_nothing_is_a_failure<B: Backend>() {
+    let backend = B::with(Options::default()).await;
+    let stores = stores(backend.database());
+    let (known, unknown) = (user(1).add(&stores).await.id, UserId::new(99));
+    let begin = |user| {
+        stores.sessions.begin(NewSession { user, refresh: refresh(1), created_at: moment(0), expires_at: moment(9) })
+    };
+    let failure = begin(unknown).await.unwrap_err();
+    assert_eq!((failure.operation, failure.kind), ("begin session", FailureKind::Broken));
+    let cause = chain(&failure).to_lowercase();
+    assert!(cause.contains("foreign key"), "{cause}");
+
+    // Neither the session nor its token is there, and the connection is fit for use.
+    let presented = stores.sessions.rotate(&refresh(1), &refresh(2), moment(1), moment(9)).await.unwrap();
+    assert!(matches!(presented, Rotation::Unknown), "{presented:?}");
+    let live = begin(known).await.unwrap();
+    assert!(stores.sessions.is_live(live, known).await.unwrap());
+}
+
 on_both! {
     what_must_not_be_is_refused
+    a_reference_to_nothing_is_a_failure
 }
