@@ -1,0 +1,112 @@
+//! The commands beside `serve`: migrate, doctor, healthcheck.
+
+use std::net::TcpListener;
+
+use mango_testkit::PrivatePostgres;
+use tempfile::tempdir;
+
+use crate::support::Server;
+use crate::{address, check_refusal, path, run, text};
+
+#[test]
+fn migrations_go_up_and_down() {
+    let folder = tempdir().unwrap();
+    let settings = [("MANGO_DATA_DIR", path(&folder))];
+    let said = |arguments: &[&str]| {
+        let output = run(arguments, &settings);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let applied = said(&["migrate"]);
+    assert!(applied.lines().all(|line| line.starts_with("applied ")) && !applied.is_empty(), "{applied}");
+    assert!(said(&["migrate"]).starts_with("nothing to do"));
+    let undone = said(&["migrate", "--down", "1"]);
+    assert_eq!(undone.lines().count(), 1, "{undone}");
+    assert_eq!(undone.replace("undone", "applied").trim(), applied.lines().last().unwrap());
+    assert!(said(&["doctor"]).contains("warn  migrations"));
+    said(&["migrate", "--down", "999"]);
+    assert!(said(&["migrate", "--down", "1"]).starts_with("nothing to do"));
+    drop(Server::start(&settings));
+    assert!(said(&["doctor"]).contains("ok    migrations"));
+}
+
+#[test]
+fn of_migrations_at_once_one_does_the_work() {
+    let folder = tempdir().unwrap();
+    let settings = [("MANGO_DATA_DIR", path(&folder))];
+    let said = std::thread::scope(|scope| {
+        let nodes: Vec<_> = (0..4).map(|_| scope.spawn(|| run(&["migrate"], &settings))).collect();
+        nodes.into_iter().map(|node| node.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(said.iter().all(|output| output.status.success()), "{said:?}");
+    let with = |words: &str| said.iter().filter(|output| text(&output.stdout).starts_with(words)).count();
+    assert_eq!((with("applied "), with("nothing to do")), (1, 3), "{said:?}");
+}
+
+#[test]
+fn the_doctor_looks_and_changes_nothing() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data");
+    let examine = |settings: &[(&str, &str)]| {
+        let output = run(&["doctor"], &[&[("MANGO_DATA_DIR", data.to_str().unwrap())], settings].concat());
+        assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+        (output.status.code(), text(&output.stdout))
+    };
+    let (code, report) = examine(&[]);
+    assert_eq!(code, Some(0), "{report}");
+    assert!(report.lines().all(|line| line.starts_with("ok  ")), "{report}");
+    assert!(report.lines().count() >= 8 && !data.exists(), "{report}");
+
+    let server = Server::start(&[("MANGO_DATA_DIR", data.to_str().unwrap())]);
+    let bind = address(&server).to_string();
+    let (code, report) = examine(&[("MANGO_BIND", &bind)]);
+    assert_eq!(code, Some(0), "{report}");
+    for words in ["Mango answers", "SQLite 3.", "are applied", "by its owner alone"] {
+        assert!(report.contains(words), "{words:?} is not in\n{report}");
+    }
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap().to_string();
+    drop(std::thread::spawn(move || while listener.accept().is_ok() {}));
+    for (settings, words) in [
+        (("MANGO_BIND", taken.as_str()), "FAIL  port"),
+        (("DATABASE_URL", "postgres://127.0.0.1:1/mango"), "FAIL  database"),
+        (("MANGO_WORKERS", "none"), "FAIL  configuration"),
+    ] {
+        let (code, report) = examine(&[settings]);
+        assert_eq!(code, Some(1), "{report}");
+        assert!(report.contains(words), "{words:?} is not in\n{report}");
+    }
+    let (_, report) = examine(&[("MANGO_WORKER", "4")]);
+    assert!(report.contains("warn  configuration") && report.contains("MANGO_WORKERS"), "{report}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+
+        let everybody = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(data.join("jwt.key"), everybody).unwrap();
+        let (code, report) = examine(&[]);
+        assert!(code == Some(0) && report.contains("warn  signing key"), "{report}");
+    }
+}
+
+#[test]
+fn the_doctor_compares_its_clock_with_that_of_postgres() {
+    let url = PrivatePostgres::shared().url_for_new_database();
+    let output = run(&["doctor"], &[("DATABASE_URL", &url)]);
+    let report = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{report}");
+    for words in ["PostgreSQL 1", "warn  migrations", "are 0.", "s apart"] {
+        assert!(report.contains(words), "{words:?} is not in\n{report}");
+    }
+}
+
+#[test]
+fn the_health_check_asks_the_server_that_runs() {
+    let server = Server::start(&[]);
+    let bind = address(&server).to_string();
+    let output = run(&["healthcheck"], &[("MANGO_BIND", &bind)]);
+    assert!(output.status.success() && text(&output.stdout).contains("is ready"), "{output:?}");
+    drop(server);
+    check_refusal(&["healthcheck"], &[("MANGO_BIND", &bind)], &[&bind, "does not answer"]);
+}
