@@ -72,6 +72,7 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         chats: database.chats(),
         messages: database.messages(),
         likes: database.likes(),
+        changes: database.changes(),
         passwords: Arc::new(Argon2Passwords::new(mango_security::PoolSize::default(), random.clone())?),
         tokens: Arc::new(JwtTokens::new(&key, random.clone())),
         images: Arc::new(ImageProcessor::new(limits, mango_media::PoolSize::default())),

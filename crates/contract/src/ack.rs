@@ -1,6 +1,6 @@
 //! Acknowledgements: `{ok: true, …}` or `{ok: false, error: problem}`.
 
-use mango_domain::model::{ChatId, LikeToggle};
+use mango_domain::model::{LikeToggle, Message, PinToggle};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -50,6 +50,16 @@ pub struct ChatAck {
 pub struct MessageAck {
     /// The message as stored.
     pub message: MessageReply,
+    /// Whether it was sent before under the same `client_id`; nothing was stored then.
+    pub duplicate: bool,
+}
+
+impl MessageAck {
+    /// Answers the sender of a message.
+    #[must_use]
+    pub fn new(message: &Message, duplicate: bool) -> Self {
+        Self { message: MessageReply::as_sent(message), duplicate }
+    }
 }
 
 /// Of `toggle_like_message`.
@@ -61,11 +71,13 @@ pub struct LikeAck {
     pub liked: bool,
     /// How many like it now.
     pub likes: u64,
+    /// The chat's version that this is.
+    pub version: i64,
 }
 
 impl From<&LikeToggle> for LikeAck {
     fn from(like: &LikeToggle) -> Self {
-        Self { message_id: like.message.get(), liked: like.liked, likes: like.likes }
+        Self { message_id: like.message.get(), liked: like.liked, likes: like.likes, version: like.version.get() }
     }
 }
 
@@ -76,13 +88,13 @@ pub struct PinAck {
     pub chat: i64,
     /// Whether it is pinned now.
     pub pinned: bool,
+    /// The chat's version, which a pin leaves as it is.
+    pub version: i64,
 }
 
-impl PinAck {
-    /// Says whether a chat is pinned.
-    #[must_use]
-    pub fn new(chat: ChatId, pinned: bool) -> Self {
-        Self { chat: chat.get(), pinned }
+impl From<&PinToggle> for PinAck {
+    fn from(pin: &PinToggle) -> Self {
+        Self { chat: pin.chat.get(), pinned: pin.pinned, version: pin.version.get() }
     }
 }
 

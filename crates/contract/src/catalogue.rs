@@ -38,6 +38,12 @@ pub const TOGGLE_LIKE_MESSAGE: &str = "toggle_like_message";
 pub const TOGGLE_CHAT_PIN: &str = "toggle_chat_pin";
 /// `authenticate`.
 pub const AUTHENTICATE: &str = "authenticate";
+/// `sync`.
+pub const SYNC: &str = "sync";
+/// `ready`.
+pub const READY: &str = "ready";
+/// `chat_changed`.
+pub const CHAT_CHANGED: &str = "chat_changed";
 /// `chat_created`.
 pub const CHAT_CREATED: &str = "chat_created";
 /// `new_message`.
@@ -59,19 +65,19 @@ pub const EVENTS: &[EventSpec] = &[
     },
     EventSpec {
         name: SEND_MESSAGE,
-        direction: Direction::FromClient { ack: &["message"] },
-        payload: "{message: {chat_id, content, message_type}}",
+        direction: Direction::FromClient { ack: &["message", "duplicate"] },
+        payload: "{message: {chat_id, content, message_type, client_id?}}",
         meaning: "Sends a message to a chat.",
     },
     EventSpec {
         name: TOGGLE_LIKE_MESSAGE,
-        direction: Direction::FromClient { ack: &["message_id", "liked", "likes"] },
+        direction: Direction::FromClient { ack: &["message_id", "liked", "likes", "version"] },
         payload: "{message: {id}}",
         meaning: "Gives a like or takes it back.",
     },
     EventSpec {
         name: TOGGLE_CHAT_PIN,
-        direction: Direction::FromClient { ack: &["chat", "pinned"] },
+        direction: Direction::FromClient { ack: &["chat", "pinned", "version"] },
         payload: "{chat: {id}}",
         meaning: "Pins a chat for oneself or takes the pin away.",
     },
@@ -82,33 +88,51 @@ pub const EVENTS: &[EventSpec] = &[
         meaning: "Gives the socket a fresh access token before the old one expires.",
     },
     EventSpec {
+        name: SYNC,
+        direction: Direction::FromClient { ack: &["epoch", "reset", "chats", "gone", "pinned", "more"] },
+        payload: "{chats: {chat id: version}, epoch?, limit?}",
+        meaning: "Tells what changed since the versions that the client knows.",
+    },
+    EventSpec {
+        name: READY,
+        direction: Direction::FromServer { audience: "a socket that has just connected" },
+        payload: "{user_id, session_id, epoch, expires_at}",
+        meaning: "The socket is in its rooms: nothing that happens from now on is missed.",
+    },
+    EventSpec {
         name: CHAT_CREATED,
         direction: Direction::FromServer { audience: "every socket of every member, creator included" },
-        payload: "{chat, name, is_group, members_array: [user id]}",
+        payload: "{chat, name, is_group, members_array: [user id], version}",
         meaning: "There is a new chat. Asking for a direct chat that exists tells only the socket that asked.",
     },
     EventSpec {
         name: NEW_MESSAGE,
         direction: Direction::FromServer { audience: "every socket of every member except the sending socket" },
-        payload: "{chat, content, message_type, id, seq, user_id, created_at}",
+        payload: "{chat, content, message_type, id, seq, user_id, created_at, version, client_id?}",
         meaning: "A message was sent.",
     },
     EventSpec {
         name: MESSAGE_LIKED,
         direction: Direction::FromServer { audience: "every socket of every member except the sending socket" },
-        payload: "{message_id, chat, user_id, liked, likes}",
+        payload: "{message_id, chat, user_id, liked, likes, version}",
         meaning: "A like was given or taken back.",
     },
     EventSpec {
         name: CHAT_PINNED,
         direction: Direction::FromServer { audience: "every socket of the user who pinned" },
-        payload: "{chat}",
+        payload: "{chat, version}",
         meaning: "The user pinned a chat.",
     },
     EventSpec {
         name: CHAT_UNPINNED,
         direction: Direction::FromServer { audience: "every socket of the user who unpinned" },
-        payload: "{chat}",
+        payload: "{chat, version}",
         meaning: "The user took the pin away.",
+    },
+    EventSpec {
+        name: CHAT_CHANGED,
+        direction: Direction::FromServer { audience: "every socket of every member" },
+        payload: "{chat, version}",
+        meaning: "There may be changes that were not told one by one: a client that does not have this version catches up.",
     },
 ];

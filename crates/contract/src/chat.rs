@@ -1,7 +1,7 @@
 //! Chats: how they are asked for and shown.
 
 use mango_domain::Error;
-use mango_domain::model::{Chat, ChatId, ChatKind, ChatMember, ChatName, ConnectionId, UserId};
+use mango_domain::model::{Chat, ChatId, ChatKind, ChatMember, ChatName, Origin, UserId};
 use mango_domain::usecases::create_chat::ChatRequest;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,13 +38,14 @@ impl CreateChatPayload {
     ///
     /// # Errors
     /// [`Error::Invalid`] on `chat.name`.
-    pub fn into_domain(self, origin: Option<ConnectionId>) -> Result<ChatRequest, Error> {
+    pub fn into_domain(self, origin: Origin) -> Result<ChatRequest, Error> {
         let NewChatPayload { name, is_group, members_array } = self.chat;
         let kind = if is_group { ChatKind::Group } else { ChatKind::Direct };
         // The clients of direct chats that have nothing to call them by send an empty name.
         let given = name.filter(|name| is_group || !name.trim().is_empty());
         let name = given.as_deref().map(ChatName::parse).transpose()?;
-        Ok(ChatRequest { name, kind, members: members_array.into_iter().map(UserId::new).collect(), origin })
+        let members = members_array.into_iter().map(UserId::new).collect();
+        Ok(ChatRequest { name, kind, members, origin: Some(origin) })
     }
 }
 
@@ -82,9 +83,9 @@ impl TogglePinPayload {
     "created_at": "2026-01-31T09:00:00.000000Z",
     "last_message": {
         "id": 7, "chat_id": 1, "seq": 3, "user_id": 2, "message_type": "text", "content": "Hello!", "likes_array": [],
-        "created_at": "2026-01-31T09:30:00.000000Z"
+        "created_at": "2026-01-31T09:30:00.000000Z", "version": 4
     },
-    "pinned": false
+    "pinned": false, "version": 4
 }))]
 pub struct ChatReply {
     /// Its id.
@@ -101,6 +102,8 @@ pub struct ChatReply {
     pub last_message: Option<MessageReply>,
     /// Whether the member who is looking has pinned it.
     pub pinned: bool,
+    /// The last change that it has seen: what to give to `sync` to learn what came after.
+    pub version: i64,
 }
 
 /// A member of a chat.
@@ -113,8 +116,10 @@ pub struct MemberReply {
     pub online: bool,
 }
 
-impl From<&Chat> for ChatReply {
-    fn from(chat: &Chat) -> Self {
+impl ChatReply {
+    /// A chat as a member sees it.
+    #[must_use]
+    pub fn seen_by(reader: UserId, chat: &Chat) -> Self {
         let record = &chat.record;
         Self {
             id: record.id.get(),
@@ -122,8 +127,9 @@ impl From<&Chat> for ChatReply {
             is_group: record.kind == ChatKind::Group,
             members_array: chat.members.iter().map(MemberReply::from).collect(),
             created_at: WireTime(record.created_at),
-            last_message: chat.last_message.as_ref().map(MessageReply::from),
+            last_message: chat.last_message.as_ref().map(|last| MessageReply::seen_by(reader, last)),
             pinned: chat.pinned,
+            version: record.version.get(),
         }
     }
 }

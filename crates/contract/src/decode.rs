@@ -29,6 +29,8 @@ pub fn decode_str<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
 #[must_use]
 pub fn shape_error<E: fmt::Display>(error: &serde_path_to_error::Error<E>) -> Error {
     let path = error.path().to_string();
+    // A key that cannot be read is at fault where it stands.
+    let path = path.strip_suffix(".?").unwrap_or(&path);
     let message = error.inner().to_string();
     // A field that is missing, or is there twice, is reported at its parent; its name stands between backquotes in the message.
     let named = |prefix| message.strip_prefix(prefix).and_then(|rest: &str| rest.split('`').next());
@@ -37,7 +39,7 @@ pub fn shape_error<E: fmt::Display>(error: &serde_path_to_error::Error<E>) -> Er
         (None, Some(name)) => (Some(name), "is there twice".to_owned()),
         (None, None) => (None, in_plain_words(&message)),
     };
-    let field = match (name, path.as_str()) {
+    let field = match (name, path) {
         (Some(name), "." | "?") => name.to_owned(),
         (Some(name), parent) => format!("{parent}.{name}"),
         (None, "." | "?") => String::new(),

@@ -1,6 +1,8 @@
 //! Events that the server emits, and the events that clients send which have no home beside a resource.
 
-use mango_domain::model::{ChatId, ChatKind, ChatName, LikeToggle, Message, UserId};
+use mango_domain::model::{
+    ChatId, ChatKind, ChatName, ClientId, Epoch, LikeToggle, Message, PinToggle, Principal, UserId, Version,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +17,7 @@ pub struct AuthenticatePayload {
 
 /// `chat_created`: a chat that the receiver is a member of.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"chat": 1, "name": "Book club", "is_group": true, "members_array": [1, 2, 3]}))]
+#[schema(example = json!({"chat": 1, "name": "Book club", "is_group": true, "members_array": [1, 2, 3], "version": 1}))]
 pub struct ChatCreated<'a> {
     /// The chat's id.
     pub chat: i64,
@@ -25,17 +27,20 @@ pub struct ChatCreated<'a> {
     pub is_group: bool,
     /// The ids of its members in order.
     pub members_array: Vec<i64>,
+    /// The chat's version: 1 when it is new.
+    pub version: i64,
 }
 
 impl<'a> ChatCreated<'a> {
     /// Tells of a chat.
     #[must_use]
-    pub fn new(chat: ChatId, name: Option<&'a ChatName>, kind: ChatKind, members: &[UserId]) -> Self {
+    pub fn new(chat: ChatId, name: Option<&'a ChatName>, kind: ChatKind, members: &[UserId], version: Version) -> Self {
         Self {
             chat: chat.get(),
             name: name.map(ChatName::as_str),
             is_group: kind == ChatKind::Group,
             members_array: members.iter().map(|member| member.get()).collect(),
+            version: version.get(),
         }
     }
 }
@@ -58,6 +63,19 @@ pub struct NewMessage<'a> {
     pub user_id: i64,
     /// When the server took it.
     pub created_at: WireTime,
+    /// The chat's version that this is.
+    pub version: i64,
+    /// What the sender calls it. Only the sender's own devices get it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<&'a str>,
+}
+
+impl<'a> NewMessage<'a> {
+    /// The event as the other devices of the sender get it.
+    #[must_use]
+    pub fn for_sender(message: &'a Message) -> Self {
+        Self { client_id: message.client_id.as_ref().map(ClientId::as_str), ..Self::from(message) }
+    }
 }
 
 impl<'a> From<&'a Message> for NewMessage<'a> {
@@ -70,6 +88,8 @@ impl<'a> From<&'a Message> for NewMessage<'a> {
             seq: message.seq.get(),
             user_id: message.sender.get(),
             created_at: WireTime(message.created_at),
+            version: message.version.get(),
+            client_id: None,
         }
     }
 }
@@ -87,6 +107,8 @@ pub struct MessageLiked {
     pub liked: bool,
     /// How many like it now.
     pub likes: u64,
+    /// The chat's version that this is.
+    pub version: i64,
 }
 
 impl From<&LikeToggle> for MessageLiked {
@@ -97,6 +119,7 @@ impl From<&LikeToggle> for MessageLiked {
             user_id: like.user.get(),
             liked: like.liked,
             likes: like.likes,
+            version: like.version.get(),
         }
     }
 }
@@ -106,4 +129,55 @@ impl From<&LikeToggle> for MessageLiked {
 pub struct ChatPinned {
     /// The chat's id.
     pub chat: i64,
+    /// The chat's version at that time; a pin is no change of the chat and takes none.
+    pub version: i64,
+}
+
+impl From<&PinToggle> for ChatPinned {
+    fn from(pin: &PinToggle) -> Self {
+        Self { chat: pin.chat.get(), version: pin.version.get() }
+    }
+}
+
+/// `chat_changed`: there may be changes that were not told one by one.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChatChanged {
+    /// The chat's id.
+    pub chat: i64,
+    /// The version it has by now.
+    pub version: i64,
+}
+
+impl ChatChanged {
+    /// Tells where a chat is.
+    #[must_use]
+    pub fn new(chat: ChatId, version: Version) -> Self {
+        Self { chat: chat.get(), version: version.get() }
+    }
+}
+
+/// `ready`: the socket is in its rooms.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Ready {
+    /// Who the socket belongs to.
+    pub user_id: i64,
+    /// The session of its token.
+    pub session_id: i64,
+    /// The name of the database. When it is another one than last time, what the client has kept is worth nothing.
+    pub epoch: String,
+    /// When the token stops being good, and the socket with it.
+    pub expires_at: WireTime,
+}
+
+impl Ready {
+    /// Welcomes a socket.
+    #[must_use]
+    pub fn new(principal: &Principal, epoch: &Epoch) -> Self {
+        Self {
+            user_id: principal.user.get(),
+            session_id: principal.session.get(),
+            epoch: epoch.as_str().to_owned(),
+            expires_at: WireTime(principal.expires_at),
+        }
+    }
 }

@@ -10,6 +10,7 @@ pub mod event;
 pub mod message;
 mod picture;
 pub mod problem;
+pub mod sync;
 pub mod time;
 pub mod user;
 

@@ -1,8 +1,10 @@
 //! Messages: how they are sent and shown.
 
-use mango_domain::Error;
-use mango_domain::model::{ChatId, ConnectionId, Message, MessageId, MessageType, PageRequest, PostedMessage, Seq};
+use mango_domain::model::{
+    ChatId, ClientId, Message, MessageId, MessageType, Origin, PageRequest, PostedMessage, Seq, UserId,
+};
 use mango_domain::usecases::send_message::Outgoing;
+use mango_domain::{Error, FieldError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -29,19 +31,61 @@ pub struct NewMessagePayload {
     /// One of the 25 types, such as `text` or `image`.
     #[schema(example = "text")]
     pub message_type: String,
+    /// A name of the client's own for the message, 1 to 64 visible ASCII characters such as a UUID. Sending it again in the same
+    /// chat gives the same message again and stores nothing.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    pub client_id: Option<String>,
 }
 
 impl SendMessagePayload {
-    /// Checks the type; whether the content fits it is for the use case to see.
+    /// Checks type and client id; whether the content fits its type is for the use case to see.
     ///
     /// # Errors
-    /// [`Error::Invalid`] on `message.message_type`.
-    pub fn into_domain(self, origin: Option<ConnectionId>) -> Result<Outgoing, Error> {
-        let NewMessagePayload { chat_id, content, message_type } = self.message;
+    /// [`Error::Invalid`] on `message.message_type` or `message.client_id`.
+    pub fn into_domain(self, origin: Origin) -> Result<Outgoing, Error> {
+        let NewMessagePayload { chat_id, content, message_type, client_id } = self.message;
         let message_type = MessageType::parse(&message_type)?;
-        Ok(Outgoing { chat: ChatId::new(chat_id), message_type, content, origin })
+        let client_id = client_id.map(|id| ClientId::parse("message.client_id", &id)).transpose()?;
+        Ok(Outgoing { chat: ChatId::new(chat_id), message_type, content, client_id, origin: Some(origin) })
     }
 }
+
+/// What `POST /message/{chat_id}` takes.
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"content": "Hello!", "message_type": "text", "client_id": "0b7f6a2e-3c1d"}))]
+pub struct PostMessageBody {
+    /// Text, or base64 when the type is binary; not empty, at most 64 KiB unless the server is set otherwise.
+    pub content: String,
+    /// One of the 25 types, such as `text` or `image`.
+    #[schema(example = "text")]
+    pub message_type: String,
+    /// A name of the client's own for the message, as in `send_message`. The header `Idempotency-Key` stands for it.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
+    pub client_id: Option<String>,
+}
+
+impl PostMessageBody {
+    /// Checks type and client id; `key` is that of the header.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on `message.message_type`, on `client_id`, or on `Idempotency-Key`, also when both are given and differ.
+    pub fn into_domain(self, chat: ChatId, key: Option<&str>) -> Result<Outgoing, Error> {
+        let message_type = MessageType::parse(&self.message_type)?;
+        let named = self.client_id.as_deref().map(|id| ClientId::parse("client_id", id)).transpose()?;
+        let key = key.map(|key| ClientId::parse(IDEMPOTENCY_KEY, key)).transpose()?;
+        if let (Some(named), Some(key)) = (&named, &key)
+            && named != key
+        {
+            return Err(FieldError::new(IDEMPOTENCY_KEY, "must be the same as client_id, or left out").into());
+        }
+        Ok(Outgoing { chat, message_type, content: self.content, client_id: named.or(key), origin: None })
+    }
+}
+
+/// The header that stands for `client_id`.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// What `toggle_like_message` takes.
 #[derive(Deserialize, ToSchema)]
@@ -94,7 +138,7 @@ impl HistoryQuery {
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 7, "chat_id": 1, "seq": 3, "user_id": 2, "message_type": "text", "content": "Hello!",
-    "likes_array": [{"id": 1, "name": "Ada", "photo": null}], "created_at": "2026-01-31T09:30:00.000000Z"
+    "likes_array": [{"id": 1, "name": "Ada", "photo": null}], "created_at": "2026-01-31T09:30:00.000000Z", "version": 5
 }))]
 pub struct MessageReply {
     /// Its id among all messages.
@@ -114,17 +158,26 @@ pub struct MessageReply {
     pub likes_array: Vec<UserBriefReply>,
     /// When the server took it.
     pub created_at: WireTime,
+    /// The chat's version at the last change of the message: that it was sent, or that a like was given or taken back.
+    pub version: i64,
+    /// What its sender calls it, shown to the sender alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
 }
 
-impl From<&PostedMessage> for MessageReply {
-    fn from(posted: &PostedMessage) -> Self {
-        Self { likes_array: posted.likes.iter().map(UserBriefReply::from).collect(), ..Self::from(&posted.message) }
+impl MessageReply {
+    /// A message as a member sees it.
+    #[must_use]
+    pub fn seen_by(reader: UserId, posted: &PostedMessage) -> Self {
+        let PostedMessage { message, likes } = posted;
+        let likes_array = likes.iter().map(UserBriefReply::from).collect();
+        let own = Self { likes_array, ..Self::as_sent(message) };
+        if message.sender == reader { own } else { Self { client_id: None, ..own } }
     }
-}
 
-/// A message that nobody can have liked yet.
-impl From<&Message> for MessageReply {
-    fn from(message: &Message) -> Self {
+    /// A message as its sender is answered, without likes.
+    #[must_use]
+    pub fn as_sent(message: &Message) -> Self {
         Self {
             id: message.id.get(),
             chat_id: message.chat.get(),
@@ -134,6 +187,8 @@ impl From<&Message> for MessageReply {
             content: message.body.content().to_owned(),
             likes_array: Vec::new(),
             created_at: WireTime(message.created_at),
+            version: message.version.get(),
+            client_id: message.client_id.as_ref().map(|id| id.as_str().to_owned()),
         }
     }
 }

@@ -8,7 +8,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, exa
 use utoipa::{Modify, OpenApi};
 
 use crate::problem;
-use crate::routes::{auth, chat, media, message, ops, user};
+use crate::routes::{auth, chat, media, message, ops, sync, user};
 
 /// The document.
 #[must_use]
@@ -20,8 +20,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 #[openapi(
     info(
         title = "Mango",
-        description = "A chat server. Chats, messages, likes and pins are made over Socket.IO at `/ws/socket.io/`; everything \
-            is read here.\n\nPress *Authorize* and log in with phone and password. Every error is a problem (RFC 9457): compare its \
+        description = "A chat server. Chats, messages, likes and pins are made over Socket.IO at `/ws/socket.io/`; messages can be \
+            sent here too, and everything is read here.\n\nPress *Authorize* and log in with phone and password. Every error is a problem (RFC 9457): compare its \
             `type`. A slash at the end of a path does not matter."
     ),
     paths(
@@ -37,6 +37,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         chat::list_pinned_chats,
         chat::get_chat,
         message::list_messages,
+        message::send_message,
+        sync::sync,
         media::get_photo,
         ops::health,
         ops::ready,

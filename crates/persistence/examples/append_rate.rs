@@ -13,6 +13,7 @@ use mango_domain::model::{
     ChatName, MemberList, MessageBody, MessageType, NewChat, NewMessage, NewUser, PasswordHash, Phone,
 };
 use mango_persistence::{Database, Options};
+use mango_testkit::build::unheard;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -25,7 +26,7 @@ async fn main() -> Result<()> {
 
     let mut options = Options::default();
     if let Some(writers) = arguments.get(4) {
-        options.append_writers = writers.parse()?;
+        options.writers = writers.parse()?;
     }
     let database = Database::connect(&url, options).await?;
     database.migrate().await?;
@@ -39,7 +40,7 @@ async fn main() -> Result<()> {
         let name = Some(ChatName::from_store("Rate".to_owned()));
         let members = MemberList::Group(vec![user]);
         let chat = NewChat { name, members, creator: user, created_at: now };
-        rooms.push(database.chats().create(chat).await?.chat.record.id);
+        rooms.push(database.chats().create(chat, unheard()).await?.chat.record.id);
     }
 
     let body = MessageBody::from_store(MessageType::Text, "x".repeat(100));
@@ -55,9 +56,14 @@ async fn main() -> Result<()> {
                 let mut taken = Vec::new();
                 while Instant::now() < end {
                     let sent = Instant::now();
-                    let message =
-                        NewMessage { chat, sender: user, body: body.clone(), created_at: to_micros(Utc::now()) };
-                    messages.append(message).await?.ok_or("not a member")?;
+                    let message = NewMessage {
+                        chat,
+                        sender: user,
+                        client_id: None,
+                        body: body.clone(),
+                        created_at: to_micros(Utc::now()),
+                    };
+                    messages.append(message, unheard()).await?.ok_or("not a member")?;
                     taken.push(sent.elapsed());
                 }
                 Result::Ok(taken)

@@ -27,8 +27,8 @@ pub(crate) enum Fault {
     /// The task that ran the operation panicked.
     #[error("the operation's task: {0}")]
     Task(#[from] JoinError),
-    /// So many messages wait to be appended that one more would only wait.
-    #[error("too many messages wait to be appended")]
+    /// So many changes wait to be committed that one more would only wait.
+    #[error("too many changes wait to be committed")]
     QueueFull,
     /// The database is being closed.
     #[error("the database is closed")]
@@ -63,6 +63,22 @@ impl Fault {
     /// Tells each of several callers what came of the operation that they have in common.
     pub(crate) fn shared(self: &Arc<Self>, operation: &'static str) -> Failure {
         Failure { operation, kind: self.kind(), source: Some(Box::new(Arc::clone(self))) }
+    }
+
+    /// Whether what was asked for may have been done all the same.
+    pub(crate) fn is_uncertain(&self) -> bool {
+        match self {
+            Self::TimedOut(_) | Self::Task(_) => true,
+            Self::Query(error) => {
+                let kind = match error {
+                    QueryError::RollbackErrorOnCommit { .. } => return true,
+                    QueryError::DatabaseError(kind, _) => kind,
+                    _ => return false,
+                };
+                matches!(kind, DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection)
+            }
+            Self::NoConnection(_) | Self::QueueFull | Self::Closed => false,
+        }
     }
 
     /// What the caller can expect.

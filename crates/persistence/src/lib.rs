@@ -2,9 +2,8 @@
 //!
 //! [`Database`] is all that is seen from outside. Behind it there is one repository, whose source is compiled twice: as
 //! a module of `postgres` and as a module of `sqlite`, which supply the type of a connection, the schema, and the few things that
-//! cannot be said alike. Messages are committed in groups (`appends`).
+//! cannot be said alike. Changes of chats are committed in groups (`writers`).
 
-mod appends;
 mod error;
 mod migrations;
 mod pool;
@@ -12,13 +11,14 @@ mod postgres;
 mod schema;
 mod sqlite;
 mod url;
+mod writers;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::Timestamp;
-use mango_domain::ports::{Chats, Likes, Messages, Sessions, Users};
+use mango_domain::ports::{Changes, Chats, Likes, Messages, Sessions, Users};
 use thiserror::Error;
 
 use self::migrations::Direction;
@@ -65,7 +65,7 @@ pub struct Facts {
 
 /// What stands behind a [`Database`], of either kind.
 #[async_trait]
-trait Store: Users + Sessions + Chats + Messages + Likes {
+trait Store: Users + Sessions + Chats + Messages + Likes + Changes {
     async fn ping(&self) -> Result<(), Failure>;
     async fn facts(&self) -> Result<Facts, Failure>;
     async fn applied_migrations(&self) -> Result<Vec<String>, Failure>;
@@ -179,7 +179,13 @@ impl Database {
         self.store.clone()
     }
 
-    /// Commits the messages that wait, then closes the connections. Every operation from now on fails as busy.
+    /// The store of what changed since when.
+    #[must_use]
+    pub fn changes(&self) -> Arc<dyn Changes> {
+        self.store.clone()
+    }
+
+    /// Commits and publishes the changes that wait, then closes the connections. Every operation from now on fails as busy.
     pub async fn close(&self) {
         self.store.close().await;
     }

@@ -24,10 +24,10 @@ pub struct Options {
     /// How long an operation that has its connection may take before its caller is told that the database is busy. It may
     /// have been done nevertheless, but whole. PostgreSQL is told to give up a little earlier by itself.
     pub operation_timeout: Duration,
-    /// How many messages may wait to be appended, for each writer; one more fails as busy at once.
-    pub append_queue: usize,
-    /// How many writers append messages on PostgreSQL, each with a connection of the pool while it commits. SQLite has one.
-    pub append_writers: usize,
+    /// How many changes of chats may wait to be committed, for each writer; one more fails as busy at once.
+    pub change_queue: usize,
+    /// How many writers commit changes of chats on PostgreSQL, each with a connection of the pool while it commits. SQLite has one.
+    pub writers: usize,
 }
 
 impl Default for Options {
@@ -37,8 +37,8 @@ impl Default for Options {
             acquire_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(5),
             operation_timeout: Duration::from_secs(10),
-            append_queue: 2048,
-            append_writers: 2,
+            change_queue: 2048,
+            writers: 2,
         }
     }
 }

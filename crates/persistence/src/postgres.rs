@@ -13,15 +13,16 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_postgres::Config;
 use tokio_postgres::error::SqlState;
 use url::Url;
 
 use crate::Reason;
-use crate::appends::Appends;
 use crate::error::Fault;
 use crate::pool::{self, Options, PoolStatus};
+use crate::writers::{Commit, Writers};
 
 pub(crate) use repository::Repository;
 
@@ -51,6 +52,9 @@ const HAS_MIGRATIONS: &str = "to_regclass('__diesel_schema_migrations') IS NOT N
 const VERSION: &str = "split_part(current_setting('server_version'), ' ', 1)";
 const NOW_MILLIS: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
+/// The id of a chat to be.
+const NEXT_CHAT_ID: Option<&str> = Some("nextval(pg_get_serial_sequence('chats', 'id'))");
+
 /// How long a server may be silent before the operating system asks whether it is still there. The default of two hours would
 /// keep operations waiting that long for a server that was unplugged.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -71,9 +75,9 @@ pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, 
     )?;
     pool::check(&pool).await?;
     let operation_timeout = options.operation_timeout;
-    let writer = Arc::new(append::Writer { pool: pool.clone(), operation_timeout });
-    let appends = Appends::start(writer, options.append_writers.max(1), options.append_queue);
-    Ok(Repository { read: pool.clone(), write: pool, runtime, operation_timeout, appends })
+    let commit: Arc<dyn Commit> = Arc::new(repository::Committer { pool: pool.clone(), operation_timeout });
+    let writers = Writers::start(&commit, options.writers.max(1), options.change_queue);
+    Ok(Repository { read: pool.clone(), write: pool, runtime, operation_timeout, writers, epoch: OnceCell::new() })
 }
 
 /// A query that takes too long is given up by the server, a little before its caller gives up the connection with it. And a

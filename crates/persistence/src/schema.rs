@@ -50,6 +50,7 @@ macro_rules! schema {
                     direct_low -> Nullable<BigInt>,
                     direct_high -> Nullable<BigInt>,
                     last_seq -> BigInt,
+                    version -> BigInt,
                     last_activity_at -> $Time,
                     created_at -> $Time,
                 }
@@ -78,7 +79,9 @@ macro_rules! schema {
                     id -> BigInt,
                     chat_id -> BigInt,
                     seq -> BigInt,
+                    version -> BigInt,
                     sender_id -> BigInt,
+                    client_id -> Nullable<Text>,
                     message_type -> Text,
                     content -> Text,
                     created_at -> $Time,
@@ -91,6 +94,14 @@ macro_rules! schema {
                     message_id -> BigInt,
                     user_id -> BigInt,
                     created_at -> $Time,
+                }
+            }
+
+            diesel::table! {
+                use diesel::sql_types::*;
+                epoch (name) {
+                    name -> Text,
+                    one -> Bool,
                 }
             }
 

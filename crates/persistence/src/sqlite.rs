@@ -15,12 +15,13 @@ use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::Reason;
-use crate::appends::Appends;
 use crate::error::Fault;
 use crate::pool::{self, Options, PoolStatus};
+use crate::writers::{Commit, Writers};
 
 pub(crate) use repository::Repository;
 
@@ -50,6 +51,9 @@ const HAS_MIGRATIONS: &str = "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '
 const VERSION: &str = "sqlite_version()";
 const NOW_MILLIS: &str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
 
+/// With one writer nobody needs to know the id of a chat beforehand.
+const NEXT_CHAT_ID: Option<&str> = None;
+
 /// Readers and the writer do not wait for each other (WAL), a commit is on the disk when it returns (FULL), and who finds the
 /// file locked by another process waits for it. The time-out comes first, since changing the journal mode needs a lock too.
 const WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
@@ -68,9 +72,9 @@ pub(crate) async fn connect(path: &Path, options: &Options) -> Result<Repository
     pool::check(&write).await?;
     pool::check(&read).await?;
     let operation_timeout = options.operation_timeout;
-    let writer = Arc::new(append::Writer { pool: write.clone(), operation_timeout });
-    let appends = Appends::start(writer, 1, options.append_queue);
-    Ok(Repository { read, write, runtime: Handle::current(), operation_timeout, appends })
+    let commit: Arc<dyn Commit> = Arc::new(repository::Committer { pool: write.clone(), operation_timeout });
+    let writers = Writers::start(&commit, 1, options.change_queue);
+    Ok(Repository { read, write, runtime: Handle::current(), operation_timeout, writers, epoch: OnceCell::new() })
 }
 
 fn create(path: &Path) -> std::io::Result<()> {

@@ -12,10 +12,10 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, Once};
 
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
-use mango_domain::model::{PageRequest, Seq, UserChange};
+use mango_domain::model::{PageRequest, Seq, SyncRequest, UserChange, Version};
 use mango_persistence::Options;
 use mango_testkit::Stores;
-use mango_testkit::build::{direct, group, message, moment, phone, photo, refresh, session, user, users};
+use mango_testkit::build::{direct, group, message, moment, phone, photo, refresh, session, unheard, user, users};
 
 use support::{Backend, Outsider, Postgres, Sqlite, queue, stores, until_writing};
 
@@ -58,8 +58,8 @@ async fn a_list_is_a_bounded_number_of_queries<B: Backend>() {
         for _ in 0..chats {
             let chat = group(ids[0], &ids).add(&stores).await;
             let said = message(chat, ids[1]).add(&stores).await;
-            stores.likes.toggle(said.id, ids[2], moment(1)).await.unwrap();
-            stores.chats.toggle_pin(chat, ids[0], moment(1)).await.unwrap();
+            stores.likes.toggle(said.id, ids[2], moment(1), unheard()).await.unwrap();
+            stores.chats.toggle_pin(chat, ids[0], moment(1), unheard()).await.unwrap();
         }
         for pinned_only in [false, true] {
             counts.push(sent_by(async { stores.chats.list(ids[0], pinned_only).await.unwrap() }).await.len());
@@ -67,6 +67,27 @@ async fn a_list_is_a_bounded_number_of_queries<B: Backend>() {
     }
     assert_eq!(stores.chats.list(ids[0], true).await.unwrap().len(), 100);
     assert_eq!(counts, [4; 4], "chats, members, last messages, likes");
+}
+
+/// To catch up takes as many queries for a hundred chats as for one.
+async fn a_sync_is_a_bounded_number_of_queries<B: Backend>() {
+    let _turn = TURN.lock().await;
+    listen();
+    let backend = B::with(Options::default()).await;
+    let stores = stores(backend.database());
+    let ids = users(&stores, 3).await;
+    let mut counts = Vec::new();
+    for chats in [1, 99] {
+        for _ in 0..chats {
+            let chat = group(ids[0], &ids).add(&stores).await;
+            let said = message(chat, ids[1]).add(&stores).await;
+            stores.likes.toggle(said.id, ids[2], moment(1), unheard()).await.unwrap();
+        }
+        let request = SyncRequest::parse([].into(), None, None).unwrap();
+        stores.changes.epoch().await.unwrap();
+        counts.push(sent_by(async { stores.changes.since(ids[0], request).await.unwrap() }).await.len());
+    }
+    assert_eq!(counts, [8; 2], "versions, pins, chats with members, last messages and likes, messages, likes");
 }
 
 /// A group of 10,000 members is created in a handful of statements.
@@ -78,19 +99,24 @@ async fn a_large_group_takes_few_statements<B: Backend>() {
     let stores = stores(backend.database());
     let members: Vec<_> = (1..=10_000).map(mango_domain::model::UserId::new).collect();
     let sent = sent_by(async {
-        let created = stores.chats.create(group(members[0], &members).build()).await.unwrap();
+        let created = stores.chats.create(group(members[0], &members).build(), unheard()).await.unwrap();
         assert_eq!(created.chat.members.len(), 10_000);
     })
     .await;
+    let numbered = sent.iter().any(|sql| sql.contains("nextval"));
     let statements = sent.iter().filter(|sql| !["BEGIN", "BEGIN IMMEDIATE", "COMMIT"].contains(&sql.as_str())).count();
-    assert_eq!(statements, 3, "{sent:?}");
+    assert_eq!(
+        statements,
+        if numbered { 4 } else { 3 },
+        "the id, where it is drawn beforehand; members, chat, members"
+    );
 }
 
 /// Messages that come while the database is busy are committed together.
 async fn waiting_messages_are_one_group<B: Backend>() {
     let _turn = TURN.lock().await;
     listen();
-    let backend = B::with(Options { append_writers: 1, ..Options::default() }).await;
+    let backend = B::with(Options { writers: 1, ..Options::default() }).await;
     let stores = stores(backend.database());
     let ids = users(&stores, 1).await;
     let chat = group(ids[0], &[]).add(&stores).await;
@@ -134,13 +160,21 @@ async fn chat(stores: &Stores) {
     let room = group(ann, &[bob]).add(stores).await;
     let said = message(chat, ann).add(stores).await;
     for _ in 0..2 {
-        stores.chats.toggle_pin(chat, ann, moment(9)).await.unwrap();
-        stores.likes.toggle(said.id, bob, moment(9)).await.unwrap();
+        stores.chats.toggle_pin(chat, ann, moment(9), unheard()).await.unwrap();
+        stores.likes.toggle(said.id, bob, moment(9), unheard()).await.unwrap();
     }
     stores.chats.list(ann, false).await.unwrap();
     stores.chats.list(ann, true).await.unwrap();
     stores.chats.find(room, ann).await.unwrap();
     stores.chats.ids_of(ann).await.unwrap();
+    for known in [vec![], vec![(chat, 1), (room, 1)]] {
+        let known = known.into_iter().map(|(chat, version)| (chat, Version::new(version))).collect();
+        let request = SyncRequest::parse(known, None, None).unwrap();
+        stores.changes.since(ann, request).await.unwrap();
+    }
+    for n in 0..2 {
+        message(chat, ann).client_id("again").text(&n.to_string()).add(stores).await;
+    }
     for (before, after) in [(None, None), (Some(9), None), (None, Some(0)), (Some(9), Some(0))] {
         let page = PageRequest::parse(Some(50), before.map(Seq::new), after.map(Seq::new)).unwrap();
         stores.messages.page(chat, ann, page).await.unwrap();
@@ -168,9 +202,9 @@ async fn fill(outsider: &mut Outsider) {
         format!("INSERT INTO users (phone, password_hash, created_at) {users} SELECT '+3170' || (1000000 + n), 'x', {then} FROM numbers"),
         format!("INSERT INTO sessions (user_id, base_token, created_at) {users} SELECT n, {digest}, {then} FROM numbers"),
         format!("INSERT INTO refresh_tokens (hash, session_id, expires_at) {users} SELECT {digest}, n, {later} FROM numbers"),
-        format!("INSERT INTO chats (kind, name, creator_id, last_seq, last_activity_at, created_at) {chats} SELECT 'group', 'G', n, 20, {then}, {then} FROM numbers"),
+        format!("INSERT INTO chats (kind, name, creator_id, last_seq, version, last_activity_at, created_at) {chats} SELECT 'group', 'G', n, 20, 21, {then}, {then} FROM numbers"),
         format!("INSERT INTO members (chat_id, user_id) {slots} SELECT 1 + (n - 1) / 8, 1 + n % 12000 FROM numbers"),
-        format!("INSERT INTO messages (chat_id, seq, sender_id, message_type, content, created_at) {lines} SELECT 1 + (n - 1) / 20, 1 + (n - 1) % 20, 1 + n % 12000, 'text', 'hi', {then} FROM numbers"),
+        format!("INSERT INTO messages (chat_id, seq, version, sender_id, message_type, content, created_at) {lines} SELECT 1 + (n - 1) / 20, 1 + (n - 1) % 20, 2 + (n - 1) % 20, 1 + n % 12000, 'text', 'hi', {then} FROM numbers"),
         format!("INSERT INTO likes (message_id, user_id, created_at) {slots} SELECT n, 1 + n % 12000, {then} FROM numbers"),
         "INSERT INTO pins (user_id, chat_id, created_at) SELECT user_id, chat_id, '2026-01-01 00:00:00+00:00' FROM members WHERE user_id % 3 = 0".to_owned(),
         analyze.to_owned(),
@@ -243,6 +277,11 @@ mod sqlite {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_sync_is_a_bounded_number_of_queries() {
+        super::a_sync_is_a_bounded_number_of_queries::<Sqlite>().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn waiting_messages_are_one_group() {
         super::waiting_messages_are_one_group::<Sqlite>().await;
     }
@@ -301,6 +340,11 @@ mod postgres {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_large_group_takes_few_statements() {
         super::a_large_group_takes_few_statements::<Postgres>().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_sync_is_a_bounded_number_of_queries() {
+        super::a_sync_is_a_bounded_number_of_queries::<Postgres>().await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

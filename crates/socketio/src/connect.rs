@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use mango_contract::Problem;
+use mango_contract::event::Ready;
+use mango_contract::{Problem, catalogue};
 use mango_domain::error::{Unauthenticated, chain};
 use mango_domain::model::{ConnectionId, Principal};
+use mango_domain::usecases::come_online::Welcome;
 use mango_domain::{Error, Result};
 use serde_json::Value;
 use socketioxide::SocketIo;
@@ -72,7 +74,10 @@ async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal
 
     socket.join([rooms::user(principal.user), rooms::session(principal.session)]);
     match context.use_cases.come_online.run(&principal, connection.id()).await {
-        Ok(chats) => socket.join(chats.into_iter().map(rooms::chat).collect::<Vec<_>>()),
+        Ok(Welcome { chats, epoch }) => {
+            socket.join(chats.into_iter().map(rooms::chat).collect::<Vec<_>>());
+            socket.extensions.insert(Ready::new(&principal, &epoch));
+        }
         Err(error) => {
             // The rooms are left when this is returned.
             connection.go_offline().await;
@@ -107,14 +112,20 @@ fn listen(socket: &SocketRef, mailbox: &Arc<Mailbox>) {
     });
 }
 
-/// Looks again, now that the socket can be found, whether something happened while it could not be.
+/// Tells the client that its socket is in its rooms. Looks again, now that the socket can be found, whether something happened
+/// while it could not be.
 fn greet(context: &Context, socket: SocketRef) {
     let overtaken = socket.extensions.get::<Arc<Mailbox>>().is_some_and(|mailbox| {
         let connection = mailbox.connection();
         connection.is_barred() || context.hub.has_ended(connection.principal().session)
     });
     if overtaken || context.hub.closing().is_cancelled() {
-        context.hub.hang_up(socket);
+        return context.hub.hang_up(socket);
+    }
+    if let Some(ready) = socket.extensions.remove::<Ready>()
+        && let Err(error) = socket.emit(catalogue::READY, &ready)
+    {
+        tracing::debug!(%error, "a socket was gone before it was told that it is ready");
     }
 }
 

@@ -1,8 +1,9 @@
 //! A connected socket: the mailbox for what it sends, and the task that handles it.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use mango_contract::{Ack, Problem, ProblemKind};
 use mango_domain::error::chain;
-use mango_domain::model::{ConnectionId, Principal};
+use mango_domain::model::{ConnectionId, Origin, Principal};
 use mango_domain::{Error, FailureKind};
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
@@ -134,12 +135,24 @@ pub(crate) struct Connection {
     barred: AtomicBool,
     /// How many bytes wait to be handled or are being handled.
     waiting: AtomicUsize,
+    /// The requests that are being handled and have not been answered.
+    unanswered: Mutex<HashMap<u64, AckSender>>,
+    next_request: AtomicU64,
 }
 
 impl Connection {
     pub(crate) fn new(context: Arc<Context>, sid: Sid, id: ConnectionId, principal: Principal) -> Self {
         let principal = Mutex::new(principal);
-        Self { context, sid, id, principal, barred: AtomicBool::new(false), waiting: AtomicUsize::new(0) }
+        Self {
+            context,
+            sid,
+            id,
+            principal,
+            barred: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+            unanswered: Mutex::default(),
+            next_request: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -245,7 +258,10 @@ impl Connection {
 
     async fn answer(&self, verb: Verb, text: &str, ack: AckSender) -> &'static str {
         let started = Instant::now();
-        let answer = AssertUnwindSafe(on::run(self, verb, text)).catch_unwind().await;
+        let request = self.next_request.fetch_add(1, Ordering::Relaxed);
+        self.unanswered().insert(request, ack);
+        let origin = Origin { connection: self.id.clone(), request };
+        let answer = AssertUnwindSafe(on::run(self, verb, text, origin)).catch_unwind().await;
         metrics::histogram!("mango_socket_event_duration_seconds", "event" => verb.name()).record(started.elapsed());
         let (answer, outcome) = match answer {
             Ok(Ok(done)) => (Ack::Done(done), "ok"),
@@ -256,8 +272,21 @@ impl Connection {
                 (Ack::Refused(problem), "panicked")
             }
         };
-        self.acknowledge(ack, &answer);
+        self.answer_request(request, &answer);
         outcome
+    }
+
+    /// Answers a request that has not been answered yet. One that changed a chat is answered by the publisher, so that the answer
+    /// takes its place among the events of the chat; any other by its handler.
+    pub(crate) fn answer_request(&self, request: u64, answer: &Ack<Done>) {
+        let ack = self.unanswered().remove(&request);
+        if let Some(ack) = ack {
+            self.acknowledge(ack, answer);
+        }
+    }
+
+    fn unanswered(&self) -> std::sync::MutexGuard<'_, HashMap<u64, AckSender>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers an event, if it asked for that.

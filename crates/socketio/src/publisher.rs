@@ -1,13 +1,13 @@
 //! The events port: what happened, told to the sockets that it concerns.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mango_contract::catalogue;
-use mango_contract::event::{ChatCreated, ChatPinned, MessageLiked, NewMessage};
-use mango_domain::model::{ConnectionId, Event, SessionId};
+use mango_contract::ack::{LikeAck, MessageAck};
+use mango_contract::event::{ChatChanged, ChatCreated, ChatPinned, MessageLiked, NewMessage};
+use mango_contract::{Ack, catalogue};
+use mango_domain::model::{ConnectionId, Event, Message, Origin, SessionId};
 use mango_domain::ports::Events;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -16,11 +16,29 @@ use socketioxide::socket::Sid;
 use socketioxide::{BroadcastError, SendError, SocketError};
 use tokio::time::Instant;
 
+use crate::connection::Mailbox;
 use crate::hub::Hub;
+use crate::on::Done;
 use crate::rooms;
 
 /// How long after a buffer was full every buffer is looked at before anything is sent.
 const UNDER_PRESSURE: Duration = Duration::from_secs(10);
+
+/// Whom an event is for.
+struct Audience {
+    /// Whoever is in this room.
+    room: String,
+    /// But not this socket.
+    except: Option<SocketRef>,
+    /// And nobody in this room.
+    without: Option<String>,
+}
+
+impl Audience {
+    fn all(room: String) -> Self {
+        Self { room, except: None, without: None }
+    }
+}
 
 /// Tells sockets what happened. An event is encoded once for a room, however many are in it.
 pub struct Publisher {
@@ -38,8 +56,8 @@ impl Publisher {
 impl Events for Publisher {
     async fn publish(&self, event: Event) {
         match event {
-            Event::ChatCreated { chat, name, kind, members, only } => {
-                let payload = ChatCreated::new(chat, name.as_ref(), kind, &members);
+            Event::ChatCreated { chat, name, kind, members, version, only } => {
+                let payload = ChatCreated::new(chat, name.as_ref(), kind, &members, version);
                 match only {
                     Some(connection) => self.tell_one(&connection, catalogue::CHAT_CREATED, &payload),
                     None => {
@@ -49,21 +67,23 @@ impl Events for Publisher {
                             let members: Vec<String> = members.iter().copied().map(rooms::user).collect();
                             let Ok(()) = sockets.within(members).join(room.clone()).await;
                         }
-                        self.tell(room, None, catalogue::CHAT_CREATED, &payload).await;
+                        self.tell(Audience::all(room), catalogue::CHAT_CREATED, &payload).await;
                     }
                 }
             }
-            Event::MessageSent { message, origin } => {
-                let payload = NewMessage::from(&*message);
-                self.tell(rooms::chat(message.chat), origin.as_ref(), catalogue::NEW_MESSAGE, &payload).await;
-            }
+            Event::MessageSent { message, origin } => self.tell_message(&message, origin.as_ref()).await,
             Event::LikeToggled { like, origin } => {
-                let payload = MessageLiked::from(&like);
-                self.tell(rooms::chat(like.chat), origin.as_ref(), catalogue::MESSAGE_LIKED, &payload).await;
+                let asking = self.answer(origin.as_ref(), || Done::Like(LikeAck::from(&like)));
+                let audience = Audience { except: asking, ..Audience::all(rooms::chat(like.chat)) };
+                self.tell(audience, catalogue::MESSAGE_LIKED, &MessageLiked::from(&like)).await;
             }
-            Event::PinToggled { user, chat, pinned } => {
-                let name = if pinned { catalogue::CHAT_PINNED } else { catalogue::CHAT_UNPINNED };
-                self.tell(rooms::user(user), None, name, &ChatPinned { chat: chat.get() }).await;
+            Event::PinToggled { pin } => {
+                let name = if pin.pinned { catalogue::CHAT_PINNED } else { catalogue::CHAT_UNPINNED };
+                self.tell(Audience::all(rooms::user(pin.user)), name, &ChatPinned::from(&pin)).await;
+            }
+            Event::ChatChanged { chat, version } => {
+                let payload = ChatChanged::new(chat, version);
+                self.tell(Audience::all(rooms::chat(chat)), catalogue::CHAT_CHANGED, &payload).await;
             }
             Event::SessionsEnded { sessions } => self.end(&sessions),
         }
@@ -71,17 +91,49 @@ impl Events for Publisher {
 }
 
 impl Publisher {
-    /// Tells a room, but not the connection `except`.
-    async fn tell<T: Serialize>(&self, room: String, except: Option<&ConnectionId>, name: &'static str, payload: &T) {
+    /// Answers who sent a message, and tells the others. What the sender calls the message is for the sender's devices alone.
+    async fn tell_message(&self, message: &Message, origin: Option<&Origin>) {
+        let asking = self.answer(origin, || Done::Message(MessageAck::new(message, false)));
+        let (room, own) = (rooms::chat(message.chat), rooms::user(message.sender));
+        let payload = NewMessage::from(message);
+        if message.client_id.is_none() {
+            let audience = Audience { except: asking, ..Audience::all(room) };
+            return self.tell(audience, catalogue::NEW_MESSAGE, &payload).await;
+        }
+        let others = Audience { room, except: None, without: Some(own.clone()) };
+        self.tell(others, catalogue::NEW_MESSAGE, &payload).await;
+        let devices = Audience { except: asking, ..Audience::all(own) };
+        self.tell(devices, catalogue::NEW_MESSAGE, &NewMessage::for_sender(message)).await;
+    }
+
+    /// Answers a request in the place of the event that it led to. Gives the socket that asked.
+    fn answer(&self, origin: Option<&Origin>, done: impl FnOnce() -> Done) -> Option<SocketRef> {
+        let origin = origin?;
+        let socket = self.find(&origin.connection)?;
+        let mailbox = socket.extensions.get::<Arc<Mailbox>>()?;
+        if mailbox.connection().id() != &origin.connection {
+            return None;
+        }
+        mailbox.connection().answer_request(origin.request, &Ack::Done(done()));
+        Some(socket)
+    }
+
+    /// Tells those whom it concerns.
+    async fn tell<T: Serialize>(&self, audience: Audience, name: &'static str, payload: &T) {
         let Some(sockets) = self.hub.sockets() else {
             return;
         };
+        let Audience { room, except, without } = audience;
         if self.is_pressed() {
             self.shed(&room);
         }
-        let told = match except.and_then(|connection| self.find(connection)) {
-            Some(sender) => sender.to(room.clone()),
+        let told = match except {
+            Some(socket) => socket.to(room.clone()),
             None => sockets.within(room.clone()),
+        };
+        let told = match without {
+            Some(without) => told.except(without),
+            None => told,
         };
         metrics::counter!("mango_events_published_total", "event" => name).increment(1);
         match told.emit(name, payload).await {

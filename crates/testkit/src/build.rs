@@ -2,20 +2,31 @@
 //!
 //! A builder's `build` gives what a store takes, its `add` stores it and gives what the store made of it.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta};
 use mango_domain::model::{
-    ChatId, ChatKind, ChatName, Description, MemberList, Message, MessageBody, MessageType, NewChat, NewMessage,
-    NewSession, NewUser, PasswordHash, Phone, PhotoId, RefreshHash, SessionId, Timestamp, User, UserId, UserName,
+    ChatId, ChatKind, ChatName, ClientId, Description, MemberList, Message, MessageBody, MessageType, NewChat,
+    NewMessage, NewSession, NewUser, PasswordHash, Phone, PhotoId, RefreshHash, SessionId, Timestamp, User, UserId,
+    UserName,
 };
-use mango_domain::ports::CreatedChat;
+use mango_domain::ports::{Announcer, CreatedChat, Events};
 
 use crate::Stores;
+use crate::memory::RecordedEvents;
 
 /// So many seconds into the tests' day, which begins at 2026-01-01T00:00:00Z.
 #[must_use]
 pub fn moment(seconds: i64) -> Timestamp {
     const MIDNIGHT: i64 = 1_767_225_600;
     DateTime::from_timestamp(MIDNIGHT + seconds, 0).expect("a second of this century")
+}
+
+/// For changes whose news nobody is to hear.
+#[must_use]
+pub fn unheard() -> Announcer {
+    let nobody: Arc<dyn Events> = Arc::new(RecordedEvents::default());
+    Announcer::new(&nobody, None)
 }
 
 /// The phone of the `n`th user: a Dutch mobile number in E.164 form.
@@ -164,7 +175,7 @@ impl ChatBuilder {
 
     /// Stores the chat, or gets the direct chat that the pair has already.
     pub async fn create(self, stores: &Stores) -> CreatedChat {
-        stores.chats.create(self.0).await.expect("create chat")
+        stores.chats.create(self.0, unheard()).await.expect("create chat")
     }
 
     /// Stores the chat and gives its id.
@@ -176,7 +187,7 @@ impl ChatBuilder {
 /// A text message that says `hello`.
 #[must_use]
 pub fn message(chat: ChatId, sender: UserId) -> MessageBuilder {
-    MessageBuilder(NewMessage { chat, sender, body: text("hello"), created_at: moment(0) })
+    MessageBuilder(NewMessage { chat, sender, client_id: None, body: text("hello"), created_at: moment(0) })
 }
 
 fn text(content: &str) -> MessageBody {
@@ -192,6 +203,13 @@ impl MessageBuilder {
     #[must_use]
     pub fn text(mut self, content: &str) -> Self {
         self.0.body = text(content);
+        self
+    }
+
+    /// Called so by its sender.
+    #[must_use]
+    pub fn client_id(mut self, id: &str) -> Self {
+        self.0.client_id = Some(ClientId::parse("client_id", id).expect("a valid client id"));
         self
     }
 
@@ -217,7 +235,8 @@ impl MessageBuilder {
 
     /// Appends the message; `None` when the store refused the sender.
     pub async fn try_add(self, stores: &Stores) -> Option<Message> {
-        stores.messages.append(self.0).await.expect("append message")
+        let appended = stores.messages.append(self.0, unheard()).await.expect("append message");
+        appended.map(|appended| Arc::unwrap_or_clone(appended.message))
     }
 
     /// Appends the message.

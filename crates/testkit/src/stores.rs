@@ -1,8 +1,8 @@
-//! The five store ports together, as a test holds them.
+//! The six store ports together, as a test holds them.
 
 use std::sync::Arc;
 
-use mango_domain::ports::{Chats, Likes, Messages, Sessions, Users};
+use mango_domain::ports::{Changes, Chats, Likes, Messages, Sessions, Users};
 
 /// One backend's adapters of the store ports, all over the same data.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub struct Stores {
     pub messages: Arc<dyn Messages>,
     /// The likes.
     pub likes: Arc<dyn Likes>,
+    /// What changed since when.
+    pub changes: Arc<dyn Changes>,
 }
 
 /// Holds a fresh, empty backend for one test, with whatever must live as long as the test: a folder, a database, a pool.

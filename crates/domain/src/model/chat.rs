@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::FieldError;
-use crate::model::{ChatId, PostedMessage, Timestamp, UserBrief, UserId, text};
+use crate::model::{ChatId, PostedMessage, Timestamp, UserBrief, UserId, Version, text};
 
 /// A chat as one of its members sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct ChatRecord {
     pub kind: ChatKind,
     /// When it was created.
     pub created_at: Timestamp,
+    /// The last change that it has seen.
+    pub version: Version,
 }
 
 /// Direct or group.
@@ -171,4 +173,17 @@ pub struct NewChat {
     pub creator: UserId,
     /// When, in whole microseconds.
     pub created_at: Timestamp,
+}
+
+/// What came of pinning a chat or taking the pin away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PinToggle {
+    /// The chat.
+    pub chat: ChatId,
+    /// Whose pin it is. It concerns nobody else and is no change of the chat.
+    pub user: UserId,
+    /// Whether it is pinned now.
+    pub pinned: bool,
+    /// The chat's version at that time.
+    pub version: Version,
 }

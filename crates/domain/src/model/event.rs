@@ -2,11 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::model::{ChatId, ChatKind, ChatName, LikeToggle, Message, SessionId, UserId};
+use crate::model::{ChatId, ChatKind, ChatName, LikeToggle, Message, PinToggle, SessionId, UserId, Version};
 
 /// Names a live connection of a client, so that news of a change is not sent back to the connection that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ConnectionId(pub String);
+
+/// Where a change was asked for: news of it is not sent back there, and the answer takes the place of the news.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Which of the connection's requests it was.
+    pub request: u64,
+}
 
 /// News of a change that the store has committed.
 #[derive(Debug, Clone)]
@@ -22,6 +31,8 @@ pub enum Event {
         kind: ChatKind,
         /// Its members in order of id.
         members: Arc<[UserId]>,
+        /// Its version: 1, or that of the chat that was there already.
+        version: Version,
         /// The only connection to tell, when the chat was there already.
         only: Option<ConnectionId>,
     },
@@ -29,24 +40,28 @@ pub enum Event {
     MessageSent {
         /// The message.
         message: Arc<Message>,
-        /// The connection that sent it.
-        origin: Option<ConnectionId>,
+        /// Who asked for it, to be answered in its place.
+        origin: Option<Origin>,
     },
     /// A like was given or taken back. It goes to every connection of every member but `origin`.
     LikeToggled {
         /// What came of it.
         like: LikeToggle,
-        /// The connection that toggled.
-        origin: Option<ConnectionId>,
+        /// Who asked for it, to be answered in its place.
+        origin: Option<Origin>,
     },
     /// A user pinned a chat or took the pin away. It goes to every connection of that user.
     PinToggled {
-        /// The user.
-        user: UserId,
+        /// What came of it.
+        pin: PinToggle,
+    },
+    /// Changes of a chat may have been committed that nobody could be told of, since the database did not say. It goes to every
+    /// connection of every member, for them to catch up.
+    ChatChanged {
         /// The chat.
         chat: ChatId,
-        /// Whether it is pinned now.
-        pinned: bool,
+        /// The version it has by now.
+        version: Version,
     },
     /// Sessions have ended. Their connections are closed.
     SessionsEnded {

@@ -51,3 +51,8 @@ id!(
     /// The place of a message in its chat: 1, 2, 3, … without holes.
     Seq
 );
+id!(
+    /// How many changes a chat has seen: its creation is 1, and every change takes the next number in the transaction that makes
+    /// it. Messages have one as well: that of their last change.
+    Version
+);

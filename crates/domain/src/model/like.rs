@@ -1,6 +1,6 @@
 //! Likes: a user likes a message or does not.
 
-use crate::model::{ChatId, MessageId, UserId};
+use crate::model::{ChatId, MessageId, UserId, Version};
 
 /// What came of giving a like or taking it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,4 +15,6 @@ pub struct LikeToggle {
     pub liked: bool,
     /// How many like it now.
     pub likes: u64,
+    /// The chat's version that this is.
+    pub version: Version,
 }

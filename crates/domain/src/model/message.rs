@@ -5,7 +5,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::FieldError;
-use crate::model::{ChatId, MessageId, Seq, Timestamp, UserBrief, UserId};
+use crate::model::{ChatId, MessageId, Seq, Timestamp, UserBrief, UserId, Version};
 
 /// A stored message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +16,12 @@ pub struct Message {
     pub chat: ChatId,
     /// Its place in the chat.
     pub seq: Seq,
+    /// The chat's version at its last change: that it was sent, or that a like was given or taken back.
+    pub version: Version,
     /// Who sent it.
     pub sender: UserId,
+    /// What its sender calls it, which is nobody else's business.
+    pub client_id: Option<ClientId>,
     /// Its type and content.
     pub body: MessageBody,
     /// When the server took it.
@@ -40,10 +44,47 @@ pub struct NewMessage {
     pub chat: ChatId,
     /// Who sends it.
     pub sender: UserId,
+    /// What its sender calls it; the same one in the same chat means the same message.
+    pub client_id: Option<ClientId>,
     /// Its type and content.
     pub body: MessageBody,
     /// When the server took it, in whole microseconds.
     pub created_at: Timestamp,
+}
+
+/// What a client calls a message that it sends, so that sending it again does not make it two: 1 to 64 visible ASCII
+/// characters, unique for sender and chat.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ClientId(String);
+
+impl ClientId {
+    /// Most characters.
+    pub const MAX: usize = 64;
+
+    /// Checks an id that came in `field`.
+    ///
+    /// # Errors
+    /// A [`FieldError`] on that field.
+    pub fn parse(field: &str, raw: &str) -> Result<Self, FieldError> {
+        let fits = (1..=Self::MAX).contains(&raw.len()) && raw.bytes().all(|byte| byte.is_ascii_graphic());
+        if fits {
+            Ok(Self(raw.to_owned()))
+        } else {
+            Err(FieldError::new(field, format!("must be 1 to {} visible ASCII characters", Self::MAX)))
+        }
+    }
+
+    /// Takes what the store holds.
+    #[must_use]
+    pub fn from_store(id: String) -> Self {
+        Self(id)
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Type and content that fit each other. The content does not show in debug output.

@@ -4,14 +4,18 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::Failure;
-use crate::model::{ChatId, ChatRecord, NewChat, PostedMessage, Timestamp, UserBrief, UserId};
+use crate::model::{
+    ChatId, ChatRecord, Event, NewChat, Origin, PinToggle, PostedMessage, Timestamp, UserBrief, UserId,
+};
+use crate::ports::Announcer;
 
 /// Keeps chats. A pair of users has at most one direct chat.
 #[async_trait]
 pub trait Chats: Send + Sync {
-    /// Creates a chat with its members in one transaction. For a direct chat whose pair has one already, gives that one,
-    /// also when two calls come at the same time.
-    async fn create(&self, chat: NewChat) -> Result<CreatedChat, CreateChatError>;
+    /// Creates a chat with its members in one transaction, and publishes it as
+    /// [`ChatCreated`](crate::model::Event::ChatCreated). For a direct chat whose pair has one already, gives that one, also
+    /// when two calls come at the same time, and tells of it the connection that asked, if one did, and nobody else.
+    async fn create(&self, chat: NewChat, announcer: Announcer) -> Result<CreatedChat, CreateChatError>;
 
     /// The chats of a user, most recently active first (then highest id first): those with a newer last message, or that were
     /// created more recently, come first. With `pinned_only`, those that the user has pinned. A bounded number of queries
@@ -24,9 +28,15 @@ pub trait Chats: Send + Sync {
     /// The ids of all chats that a user is a member of.
     async fn ids_of(&self, user: UserId) -> Result<Vec<ChatId>, Failure>;
 
-    /// Pins a chat for a user, or takes the pin away; whether it is pinned now. `None` when the chat does not exist or the user
-    /// is not a member.
-    async fn toggle_pin(&self, chat: ChatId, user: UserId, now: Timestamp) -> Result<Option<bool>, Failure>;
+    /// Pins a chat for a user, or takes the pin away, and publishes it as
+    /// [`PinToggled`](crate::model::Event::PinToggled). `None` when the chat does not exist or the user is not a member.
+    async fn toggle_pin(
+        &self,
+        chat: ChatId,
+        user: UserId,
+        now: Timestamp,
+        announcer: Announcer,
+    ) -> Result<Option<PinToggle>, Failure>;
 }
 
 /// A chat as a store gives it: everything but who is online.
@@ -49,6 +59,26 @@ pub struct CreatedChat {
     pub chat: StoredChat,
     /// False when the pair had a direct chat already.
     pub is_new: bool,
+}
+
+impl CreatedChat {
+    /// What a store publishes of it.
+    #[must_use]
+    pub fn news(&self, origin: Option<Origin>) -> Option<Event> {
+        let only = origin.map(|origin| origin.connection);
+        if !self.is_new && only.is_none() {
+            return None;
+        }
+        let record = &self.chat.record;
+        Some(Event::ChatCreated {
+            chat: record.id,
+            name: record.name.clone(),
+            kind: record.kind,
+            members: self.chat.members.iter().map(|user| user.id).collect(),
+            version: record.version,
+            only: only.filter(|_| !self.is_new),
+        })
+    }
 }
 
 /// Why a chat was not created.

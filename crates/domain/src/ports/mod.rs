@@ -3,6 +3,7 @@
 //! A method is one atomic operation of the business. `Ok(None)` says that something is not there; a [`Failure`](crate::Failure)
 //! says that the port could not find out. Every adapter of a store passes the contract suite in `mango-testkit`.
 
+pub mod changes;
 pub mod chats;
 pub mod clock;
 pub mod events;
@@ -17,13 +18,14 @@ pub mod sessions;
 pub mod tokens;
 pub mod users;
 
+pub use changes::Changes;
 pub use chats::{Chats, CreateChatError, CreatedChat, StoredChat};
 pub use clock::Clock;
-pub use events::Events;
+pub use events::{Announcer, Events};
 pub use images::{ImageError, Images, PhotoSet};
 pub use likes::Likes;
 pub use media::{Media, PhotoWalk};
-pub use messages::Messages;
+pub use messages::{Appended, Messages};
 pub use passwords::Passwords;
 pub use presence::{Arrival, Departure, Presence};
 pub use random::Random;

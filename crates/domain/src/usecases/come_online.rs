@@ -3,15 +3,25 @@
 use std::sync::Arc;
 
 use crate::Result;
-use crate::model::{ChatId, ConnectionId, Principal};
-use crate::ports::{Chats, Clock, Presence, Users};
+use crate::model::{ChatId, ConnectionId, Epoch, Principal};
+use crate::ports::{Changes, Chats, Clock, Presence, Users};
 
 /// Takes note of a new connection.
 pub struct ComeOnline {
     presence: Arc<dyn Presence>,
     users: Arc<dyn Users>,
     chats: Arc<dyn Chats>,
+    changes: Arc<dyn Changes>,
     clock: Arc<dyn Clock>,
+}
+
+/// What a connection is told when it comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Welcome {
+    /// The chats whose events it is to get.
+    pub chats: Vec<ChatId>,
+    /// The database that their versions are of.
+    pub epoch: Epoch,
 }
 
 impl ComeOnline {
@@ -19,9 +29,10 @@ impl ComeOnline {
         presence: Arc<dyn Presence>,
         users: Arc<dyn Users>,
         chats: Arc<dyn Chats>,
+        changes: Arc<dyn Changes>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { presence, users, chats, clock }
+        Self { presence, users, chats, changes, clock }
     }
 
     /// Counts the connection as the user's and gives the chats whose events it is to get.
@@ -31,9 +42,9 @@ impl ComeOnline {
     ///
     /// # Errors
     /// Only failures of ports.
-    pub async fn run(&self, principal: &Principal, connection: &ConnectionId) -> Result<Vec<ChatId>> {
+    pub async fn run(&self, principal: &Principal, connection: &ConnectionId) -> Result<Welcome> {
         self.presence.arrive(principal.user, connection).await?;
         self.users.seen(principal.user, self.clock.now()).await?;
-        Ok(self.chats.ids_of(principal.user).await?)
+        Ok(Welcome { chats: self.chats.ids_of(principal.user).await?, epoch: self.changes.epoch().await? })
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{Chat, ChatKind, ChatName, ConnectionId, Event, MemberList, NewChat, Principal, UserId};
-use crate::ports::{Chats, Clock, CreateChatError, Events, Presence};
+use crate::model::{Chat, ChatKind, ChatName, MemberList, NewChat, Origin, Principal, UserId};
+use crate::ports::{Announcer, Chats, Clock, CreateChatError, Events, Presence};
 use crate::usecases::view;
 use crate::{Error, FieldError, Result};
 
@@ -24,8 +24,8 @@ pub struct ChatRequest {
     pub kind: ChatKind,
     /// Its members; the creator need not be named, duplicates do not matter.
     pub members: Vec<UserId>,
-    /// The connection that asks.
-    pub origin: Option<ConnectionId>,
+    /// Who asks.
+    pub origin: Option<Origin>,
 }
 
 impl CreateChat {
@@ -38,7 +38,7 @@ impl CreateChat {
         Self { chats, presence, events, clock }
     }
 
-    /// Creates the chat and tells its members. A direct chat that was there already is told to the asking connection only.
+    /// Creates the chat, and has its members told. A direct chat that was there already is told to the asking connection only.
     ///
     /// # Errors
     /// [`Error::Invalid`] when a group has no name, the number of members does not fit, or some of them do not exist.
@@ -49,22 +49,11 @@ impl CreateChat {
         }
         let members = MemberList::parse(kind, principal.user, &members)?;
         let chat = NewChat { name, members, creator: principal.user, created_at: self.clock.now() };
-        let created = self.chats.create(chat).await.map_err(|error| match error {
+        let announcer = Announcer::new(&self.events, origin);
+        let created = self.chats.create(chat, announcer).await.map_err(|error| match error {
             CreateChatError::UnknownMembers(ids) => unknown_members(&ids),
             CreateChatError::Failed(failure) => failure.into(),
         })?;
-        let record = &created.chat.record;
-        if created.is_new || origin.is_some() {
-            self.events
-                .publish(Event::ChatCreated {
-                    chat: record.id,
-                    name: record.name.clone(),
-                    kind: record.kind,
-                    members: created.chat.members.iter().map(|user| user.id).collect(),
-                    only: if created.is_new { None } else { origin },
-                })
-                .await;
-        }
         view::chat(&*self.presence, created.chat).await
     }
 }

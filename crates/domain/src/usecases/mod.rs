@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ports::{
-    Chats, Clock, Events, Images, Likes, Media, Messages, Passwords, Presence, Random, Sessions, Tokens, Users,
+    Changes, Chats, Clock, Events, Images, Likes, Media, Messages, Passwords, Presence, Random, Sessions, Tokens, Users,
 };
 
 pub mod authenticate;
@@ -26,6 +26,7 @@ pub mod refresh_session;
 pub mod register;
 pub mod send_message;
 pub mod sweep_photos;
+pub mod sync;
 pub mod toggle_like;
 pub mod toggle_pin;
 pub mod update_user;
@@ -51,6 +52,7 @@ pub struct Ports {
     pub chats: Arc<dyn Chats>,
     pub messages: Arc<dyn Messages>,
     pub likes: Arc<dyn Likes>,
+    pub changes: Arc<dyn Changes>,
     pub passwords: Arc<dyn Passwords>,
     pub tokens: Arc<dyn Tokens>,
     pub images: Arc<dyn Images>,
@@ -80,6 +82,7 @@ pub struct UseCases {
     pub register: register::Register,
     pub send_message: send_message::SendMessage,
     pub sweep_photos: sweep_photos::SweepPhotos,
+    pub sync: sync::Sync,
     pub toggle_like: toggle_like::ToggleLike,
     pub toggle_pin: toggle_pin::TogglePin,
     pub update_user: update_user::UpdateUser,
@@ -95,6 +98,7 @@ impl UseCases {
             chats,
             messages,
             likes,
+            changes,
             passwords,
             tokens,
             images,
@@ -109,7 +113,13 @@ impl UseCases {
         Self {
             authenticate: authenticate::Authenticate::new(tokens.clone(), sessions.clone(), clock.clone()),
             check_picture: check_picture::CheckPicture::new(images),
-            come_online: come_online::ComeOnline::new(presence.clone(), users.clone(), chats.clone(), clock.clone()),
+            come_online: come_online::ComeOnline::new(
+                presence.clone(),
+                users.clone(),
+                chats.clone(),
+                changes.clone(),
+                clock.clone(),
+            ),
             create_chat: create_chat::CreateChat::new(chats.clone(), presence.clone(), events.clone(), clock.clone()),
             get_chat: get_chat::GetChat::new(chats.clone(), presence.clone()),
             get_user: get_user::GetUser::new(users.clone(), presence.clone()),
@@ -123,6 +133,7 @@ impl UseCases {
             register: register::Register::new(users.clone(), passwords.clone(), photos.clone(), clock.clone()),
             send_message: send_message::SendMessage::new(messages, events.clone(), clock.clone(), policy.max_content),
             sweep_photos: sweep_photos::SweepPhotos::new(media, users.clone(), clock.clone()),
+            sync: sync::Sync::new(changes, presence.clone()),
             toggle_like: toggle_like::ToggleLike::new(likes, events.clone(), clock.clone()),
             toggle_pin: toggle_pin::TogglePin::new(chats, events.clone(), clock.clone()),
             update_user: update_user::UpdateUser::new(users, passwords, photos, presence, events, clock),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{ConnectionId, Event, LikeToggle, MessageId, Principal};
-use crate::ports::{Clock, Events, Likes};
+use crate::model::{LikeToggle, MessageId, Origin, Principal};
+use crate::ports::{Announcer, Clock, Events, Likes};
 use crate::{Error, Result};
 
 /// Gives a like or takes it back.
@@ -18,19 +18,13 @@ impl ToggleLike {
         Self { likes, events, clock }
     }
 
-    /// Toggles the caller's like and tells the other connections.
+    /// Toggles the caller's like, and has the other connections told.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a message that does not exist and for one in a chat that the caller is not in, alike.
-    pub async fn run(
-        &self,
-        principal: &Principal,
-        message: MessageId,
-        origin: Option<ConnectionId>,
-    ) -> Result<LikeToggle> {
-        let toggled = self.likes.toggle(message, principal.user, self.clock.now()).await?;
-        let like = toggled.ok_or(Error::NotFound("message"))?;
-        self.events.publish(Event::LikeToggled { like, origin }).await;
-        Ok(like)
+    pub async fn run(&self, principal: &Principal, message: MessageId, origin: Option<Origin>) -> Result<LikeToggle> {
+        let announcer = Announcer::new(&self.events, origin);
+        let toggled = self.likes.toggle(message, principal.user, self.clock.now(), announcer).await?;
+        toggled.ok_or(Error::NotFound("message"))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{ChatId, Event, Principal};
-use crate::ports::{Chats, Clock, Events};
+use crate::model::{ChatId, PinToggle, Principal};
+use crate::ports::{Announcer, Chats, Clock, Events};
 use crate::{Error, Result};
 
 /// Pins a chat for the caller or takes the pin away.
@@ -18,14 +18,13 @@ impl TogglePin {
         Self { chats, events, clock }
     }
 
-    /// Toggles the pin and tells every connection of the caller; whether the chat is pinned now.
+    /// Toggles the pin, and has every connection of the caller told.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a chat that does not exist and for one that the caller is not in, alike.
-    pub async fn run(&self, principal: &Principal, chat: ChatId) -> Result<bool> {
-        let toggled = self.chats.toggle_pin(chat, principal.user, self.clock.now()).await?;
-        let pinned = toggled.ok_or(Error::NotFound("chat"))?;
-        self.events.publish(Event::PinToggled { user: principal.user, chat, pinned }).await;
-        Ok(pinned)
+    pub async fn run(&self, principal: &Principal, chat: ChatId) -> Result<PinToggle> {
+        let announcer = Announcer::new(&self.events, None);
+        let toggled = self.chats.toggle_pin(chat, principal.user, self.clock.now(), announcer).await?;
+        toggled.ok_or(Error::NotFound("chat"))
     }
 }

@@ -13,6 +13,16 @@ pub(super) async fn chats(presence: &dyn Presence, stored: Vec<StoredChat>) -> R
     Ok(stored.into_iter().map(|chat| joined(chat, &online)).collect())
 }
 
+/// The same for chats of which some are not told.
+pub(super) async fn optional_chats(
+    presence: &dyn Presence,
+    stored: Vec<Option<StoredChat>>,
+) -> Result<Vec<Option<Chat>>> {
+    let members: HashSet<UserId> = stored.iter().flatten().flat_map(member_ids).collect();
+    let online = presence.online(&members.into_iter().collect::<Vec<_>>()).await?;
+    Ok(stored.into_iter().map(|chat| chat.map(|chat| joined(chat, &online))).collect())
+}
+
 /// Adds to one chat which of its members are online.
 pub(super) async fn chat(presence: &dyn Presence, stored: StoredChat) -> Result<Chat> {
     let online = presence.online(&member_ids(&stored).collect::<Vec<_>>()).await?;

@@ -1,7 +1,7 @@
 //! Who may not do what. A stranger to a chat hears the same as somebody who asks for a chat that does not exist.
 
 use mango_domain::Error;
-use mango_domain::model::{ChatId, MessageId, MessageType, PageRequest, UserId};
+use mango_domain::model::{ChatId, MessageId, MessageType, PageRequest, SyncRequest, UserId, Version};
 use mango_domain::usecases::list_chats::ChatFilter;
 use mango_domain::usecases::send_message::Outgoing;
 use mango_domain::usecases::update_user::ProfileEdit;
@@ -14,16 +14,16 @@ async fn strangers_cannot_tell_a_chat_of_others_from_none() {
     let house = House::new();
     let [member, other, stranger] = house.users().await;
     let chat = house.group(&member, &[&other]).await;
-    let said = house.cases.send_message.run(&member, text(chat, "private")).await.expect("send");
+    let said = house.cases.send_message.run(&member, text(chat, "private")).await.expect("send").message;
     house.news();
-    let page = PageRequest::parse(None, None, None).expect("a page");
+    let newest = PageRequest::parse(None, None, None).expect("a page");
 
     let mut answers = Vec::new();
     for (chat, message) in [(chat, said.id), (ChatId::new(1_000_000), MessageId::new(1_000_000))] {
         let cases = &house.cases;
         let errors: [Error; 5] = [
             cases.get_chat.run(&stranger, chat).await.expect_err("get_chat"),
-            cases.list_messages.run(&stranger, chat, page).await.expect_err("list_messages"),
+            cases.list_messages.run(&stranger, chat, newest).await.expect_err("list_messages"),
             cases.send_message.run(&stranger, text(chat, "let me in")).await.expect_err("send_message"),
             cases.toggle_pin.run(&stranger, chat).await.expect_err("toggle_pin"),
             cases.toggle_like.run(&stranger, message, None).await.expect_err("toggle_like"),
@@ -34,7 +34,12 @@ async fn strangers_cannot_tell_a_chat_of_others_from_none() {
     assert_eq!(answers[0], answers[1]);
     assert!(house.news().is_empty(), "a refusal is no news");
 
-    let untouched = house.cases.list_messages.run(&member, chat, page).await.expect("a member reads");
+    let known = [(chat, Version::new(1))].into();
+    let request = SyncRequest::parse(known, None, None).expect("a request");
+    let page = house.cases.sync.run(&stranger, request).await.expect("sync");
+    assert_eq!((page.chats, page.gone), (vec![], vec![chat]), "what is not theirs is gone, as what never was");
+
+    let untouched = house.cases.list_messages.run(&member, chat, newest).await.expect("a member reads");
     assert_eq!(untouched.messages.len(), 1);
     assert!(untouched.messages[0].likes.is_empty());
     for filter in [ChatFilter::All, ChatFilter::Pinned] {

@@ -5,7 +5,7 @@ use mango_domain::usecases::create_chat::ChatRequest;
 use mango_domain::usecases::list_chats::ChatFilter;
 use mango_testkit::build::moment;
 
-use crate::{House, check_refused, direct_with, group_of, ids, text};
+use crate::{House, asked_by, check_refused, direct_with, group_of, ids, text};
 
 /// The news of a chat.
 fn created(chat: &Chat, only: Option<ConnectionId>) -> Event {
@@ -14,20 +14,19 @@ fn created(chat: &Chat, only: Option<ConnectionId>) -> Event {
         name: chat.record.name.clone(),
         kind: chat.record.kind,
         members: chat.members.iter().map(|member| member.user.id).collect(),
+        version: chat.record.version,
         only,
     }
 }
 
-fn phone_of_creator() -> Option<ConnectionId> {
-    Some(ConnectionId("the creator's phone".to_owned()))
-}
+const PHONE: &str = "the creator's phone";
 
 #[tokio::test]
 async fn a_group_has_its_creator_and_every_member_is_told() {
     let house = House::new();
     let [ann, bob, cat] = house.users().await;
     house.memory.clock.set(moment(42));
-    let request = ChatRequest { origin: phone_of_creator(), ..group_of(&[&cat, &ann, &cat]) };
+    let request = ChatRequest { origin: asked_by(PHONE), ..group_of(&[&cat, &ann, &cat]) };
     let chat = house.cases.create_chat.run(&bob, request).await.expect("create");
     let members: Vec<UserId> = chat.members.iter().map(|member| member.user.id).collect();
     assert_eq!(members, ids(&[&ann, &bob, &cat]), "in order of id, each once");
@@ -89,9 +88,9 @@ async fn a_direct_chat_is_created_once_and_found_from_both_sides() {
         let again = house.cases.create_chat.run(caller, direct_with(other.user)).await.expect("create");
         assert_eq!(again, first);
         assert!(house.news().is_empty(), "it is no news over HTTP, where nobody waits for an event");
-        let request = ChatRequest { origin: phone_of_creator(), ..direct_with(other.user) };
+        let request = ChatRequest { origin: asked_by(PHONE), ..direct_with(other.user) };
         house.cases.create_chat.run(caller, request).await.expect("create");
-        house.check_news(&[created(&first, phone_of_creator())]);
+        house.check_news(&[created(&first, Some(ConnectionId(PHONE.to_owned())))]);
     }
 }
 
@@ -144,8 +143,9 @@ async fn a_pin_is_told_to_the_user_alone() {
     let [ann, bob] = house.users().await;
     let chat = house.group(&ann, &[&bob]).await;
     for (caller, pinned) in [(&ann, true), (&bob, true), (&ann, false), (&ann, true)] {
-        assert_eq!(house.cases.toggle_pin.run(caller, chat).await.expect("pin"), pinned);
-        house.check_news(&[Event::PinToggled { user: caller.user, chat, pinned }]);
+        let pin = house.cases.toggle_pin.run(caller, chat).await.expect("pin");
+        assert_eq!((pin.chat, pin.user, pin.pinned, pin.version.get()), (chat, caller.user, pinned, 1));
+        house.check_news(&[Event::PinToggled { pin }]);
         assert_eq!(house.cases.get_chat.run(caller, chat).await.expect("get").pinned, pinned);
     }
     house.memory.store.fail_next("toggle pin");

@@ -11,7 +11,9 @@ mod presence;
 mod sessions;
 
 use mango_domain::Error;
-use mango_domain::model::{ChatId, ChatKind, ChatName, Event, MessageType, Password, Principal, UserId, UserName};
+use mango_domain::model::{
+    ChatId, ChatKind, ChatName, ConnectionId, Event, MessageType, Origin, Password, Principal, UserId, UserName,
+};
 use mango_domain::usecases::UseCases;
 use mango_domain::usecases::create_chat::ChatRequest;
 use mango_domain::usecases::register::NewAccount;
@@ -102,7 +104,12 @@ fn direct_with(other: UserId) -> ChatRequest {
 }
 
 fn text(chat: ChatId, content: &str) -> Outgoing {
-    Outgoing { chat, message_type: MessageType::Text, content: content.to_owned(), origin: None }
+    Outgoing { chat, message_type: MessageType::Text, content: content.to_owned(), client_id: None, origin: None }
+}
+
+/// A request of a connection of this name.
+fn asked_by(connection: &str) -> Option<Origin> {
+    Some(Origin { connection: ConnectionId(connection.to_owned()), request: 1 })
 }
 
 fn ids(principals: &[&Principal]) -> Vec<UserId> {

@@ -1,15 +1,15 @@
 //! Sending, reading and liking messages.
 
-use mango_domain::model::{ConnectionId, Event, MessageType, PageRequest, Seq};
+use mango_domain::model::{ClientId, Event, MessageType, Origin, PageRequest, Seq};
 use mango_domain::usecases::UseCases;
 use mango_domain::usecases::send_message::Outgoing;
 use mango_testkit::Memory;
 use mango_testkit::build::moment;
 
-use crate::{House, check_refused, text};
+use crate::{House, asked_by, check_refused, text};
 
-fn origin() -> Option<ConnectionId> {
-    Some(ConnectionId("the sender's tab".to_owned()))
+fn origin() -> Option<Origin> {
+    asked_by("the sender's tab")
 }
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn a_message_is_stored_then_told_to_all_but_its_origin() {
     for (sender, origin, seq) in [(&ann, origin(), 1), (&bob, None, 2)] {
         house.memory.clock.set(moment(seq));
         let outgoing = Outgoing { origin: origin.clone(), ..text(chat, " hi 🥭 ") };
-        let sent = house.cases.send_message.run(sender, outgoing).await.expect("send");
+        let sent = house.cases.send_message.run(sender, outgoing).await.expect("send").message;
         assert_eq!((sent.chat, sent.sender, sent.seq), (chat, sender.user, Seq::new(seq)));
         assert_eq!((sent.body.message_type(), sent.body.content()), (MessageType::Text, " hi 🥭 "));
         assert_eq!(sent.created_at, moment(seq));
@@ -50,7 +50,7 @@ async fn content_must_fit_its_type_and_the_limit() {
         let result = house.cases.send_message.run(&ann, outgoing).await;
         assert_eq!(house.news().len(), usize::from(fits), "{message_type} {content:.20}");
         match fits {
-            true => assert_eq!(result.expect("send").body.content(), content),
+            true => assert_eq!(result.expect("send").message.body.content(), content),
             false => check_refused(result, "invalid message.content"),
         }
     }
@@ -69,7 +69,7 @@ async fn what_was_not_stored_is_not_told() {
     house.memory.store.fail_next("append message");
     check_refused(house.cases.send_message.run(&ann, text(chat, "lost")).await, "failed append message");
     assert!(house.news().is_empty());
-    let sent = house.cases.send_message.run(&ann, text(chat, "kept")).await.expect("send");
+    let sent = house.cases.send_message.run(&ann, text(chat, "kept")).await.expect("send").message;
     assert_eq!(sent.seq, Seq::new(1));
     house.news();
     house.memory.store.fail_next("toggle like");
@@ -82,7 +82,7 @@ async fn a_like_is_told_to_all_but_its_origin() {
     let house = House::new();
     let [ann, bob] = house.users().await;
     let chat = house.group(&ann, &[&bob]).await;
-    let message = house.cases.send_message.run(&ann, text(chat, "like me")).await.expect("send").id;
+    let message = house.cases.send_message.run(&ann, text(chat, "like me")).await.expect("send").message.id;
     house.news();
     for (liker, origin, liked, likes) in
         [(&ann, origin(), true, 1), (&bob, None, true, 2), (&ann, origin(), false, 1), (&bob, None, false, 0)]
@@ -114,4 +114,25 @@ async fn a_history_is_read_page_by_page() {
         let contents: Vec<&str> = page.messages.iter().map(|posted| posted.message.body.content()).collect();
         assert_eq!((&contents[..], page.more), (&expected[..], more), "before {before:?}, after {after:?}");
     }
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_is_the_same_one_and_no_news() {
+    let house = House::new();
+    let [ann, bob] = house.users().await;
+    let chat = house.group(&ann, &[&bob]).await;
+    let named = |content: &str| Outgoing {
+        client_id: Some(ClientId::parse("client_id", "0b7f").expect("a client id")),
+        ..text(chat, content)
+    };
+    let first = house.cases.send_message.run(&ann, named("once")).await.expect("send");
+    assert!(!first.duplicate);
+    assert_eq!(house.news().len(), 1);
+    let again = house.cases.send_message.run(&ann, named("once")).await.expect("send");
+    assert_eq!((&again.message, again.duplicate), (&first.message, true));
+    check_refused(house.cases.send_message.run(&ann, named("something else")).await, "invalid message.client_id");
+    let other_type = Outgoing { message_type: MessageType::Markdown, ..named("once") };
+    check_refused(house.cases.send_message.run(&ann, other_type).await, "invalid message.client_id");
+    assert!(house.news().is_empty());
+    assert!(!house.cases.send_message.run(&bob, named("once")).await.expect("send").duplicate, "that of another user");
 }

@@ -68,9 +68,10 @@ async fn coming_online_gives_the_chats_to_follow() {
     let mut mine = vec![house.group(&me, &[]).await, house.group(&other, &[&me]).await];
     house.group(&other, &[]).await;
     let mut given = house.cases.come_online.run(&me, &connection("tab")).await.expect("come online");
-    given.sort();
+    given.chats.sort();
     mine.sort();
-    assert_eq!(given, mine);
+    assert_eq!(given.chats, mine);
+    assert_eq!(given.epoch.as_str(), "memory");
 }
 
 /// The connection is counted before anything can fail, so that its end, which always comes, uncounts it.
@@ -78,7 +79,7 @@ async fn coming_online_gives_the_chats_to_follow() {
 async fn a_failure_at_coming_online_is_undone_by_going_offline() {
     let house = House::new();
     let me = house.user(1).await;
-    for operation in ["note last seen", "list chat ids"] {
+    for operation in ["note last seen", "list chat ids", "read epoch"] {
         house.memory.store.fail_next(operation);
         let result = house.cases.come_online.run(&me, &connection("tab")).await;
         check_refused(result, &format!("failed {operation}"));

@@ -53,11 +53,12 @@ pub(crate) async fn list_pinned_chats(state: State, caller: Caller) -> Result<Ht
 )]
 pub(crate) async fn get_chat(state: State, caller: Caller<Id<ChatId>>) -> Result<HttpResponse, HttpError> {
     let chat = state.use_cases.get_chat.run(&caller.principal, caller.rest.0).await?;
-    Ok(HttpResponse::Ok().json(ChatReply::from(&chat)))
+    Ok(HttpResponse::Ok().json(ChatReply::seen_by(caller.principal.user, &chat)))
 }
 
 async fn list(state: &State, caller: &Caller, filter: ChatFilter) -> Result<HttpResponse, HttpError> {
     let chats = state.use_cases.list_chats.run(&caller.principal, filter).await?;
-    let chats: Vec<ChatReply> = chats.iter().map(ChatReply::from).collect();
+    let reader = caller.principal.user;
+    let chats: Vec<ChatReply> = chats.iter().map(|chat| ChatReply::seen_by(reader, chat)).collect();
     Ok(HttpResponse::Ok().json(chats))
 }

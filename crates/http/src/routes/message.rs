@@ -1,17 +1,21 @@
-//! The history of a chat. Messages are sent over Socket.IO.
+//! The messages of a chat: its history, and sending without a socket.
 
 use actix_web::http::{Method, header};
-use actix_web::{HttpResponse, web};
-use mango_contract::message::{HistoryQuery, MessageReply};
+use actix_web::{HttpRequest, HttpResponse, web};
+use mango_contract::message::{HistoryQuery, IDEMPOTENCY_KEY, MessageReply, PostMessageBody};
 use mango_domain::model::ChatId;
+use mango_domain::{Error, FieldError};
 
 use super::link;
 use crate::error::HttpError;
-use crate::extract::{Caller, Id, Query, State};
+use crate::extract::{Caller, Id, Json, Query, State};
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config.service(resource("/message/{chat_id}", [(Method::GET, web::route().to(list_messages))]));
+    config.service(resource(
+        "/message/{chat_id}",
+        [(Method::GET, web::route().to(list_messages)), (Method::POST, web::route().to(send_message))],
+    ));
 }
 
 /// Read the history of a chat
@@ -41,6 +45,52 @@ pub(crate) async fn list_messages(
     if let Some(link) = link::next(chat, &request, &page) {
         response.insert_header((header::LINK, link));
     }
-    let messages: Vec<MessageReply> = page.messages.iter().map(MessageReply::from).collect();
+    let messages: Vec<MessageReply> =
+        page.messages.iter().map(|posted| MessageReply::seen_by(principal.user, posted)).collect();
     Ok(response.json(messages))
+}
+
+/// Send a message
+///
+/// The same as the event `send_message`, for those who have no socket. With a `client_id`, or the header `Idempotency-Key` in its
+/// place, it can be sent again without becoming two.
+#[utoipa::path(
+    post, path = "/message/{chat_id}", tag = "messages",
+    params(
+        ("chat_id" = i64, Path, description = "The chat's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same as `client_id`: 1 to 64 visible ASCII characters"),
+    ),
+    request_body = PostMessageBody,
+    security(("login" = []), ("bearer" = [])),
+    responses(
+        (status = 201, description = "The message, which is stored and told to the members", body = MessageReply),
+        (status = 200, description = "The message as it was sent before under this client id", body = MessageReply),
+        (status = 404, description = "There is no such chat, or the caller is not in it"),
+        (status = 507, description = "The server has no room left; nothing was stored"),
+    )
+)]
+pub(crate) async fn send_message(
+    state: State,
+    caller: Caller<(Id<ChatId>, Json<PostMessageBody>)>,
+    request: HttpRequest,
+) -> Result<HttpResponse, HttpError> {
+    let Caller { principal, rest: (Id(chat), Json(body)) } = caller;
+    let key = match request.headers().get(IDEMPOTENCY_KEY) {
+        Some(key) => {
+            Some(key.to_str().map_err(|_| FieldError::new(IDEMPOTENCY_KEY, "must be visible ASCII characters"))?)
+        }
+        None => None,
+    };
+    let outgoing = body.into_domain(chat, key).map_err(unprefixed)?;
+    let sent = state.use_cases.send_message.run(&principal, outgoing).await.map_err(unprefixed)?;
+    let mut response = if sent.duplicate { HttpResponse::Ok() } else { HttpResponse::Created() };
+    Ok(response.json(MessageReply::as_sent(&sent.message)))
+}
+
+/// Names fields as they are called here, where they are not inside of a `message`.
+fn unprefixed(error: Error) -> Error {
+    let Error::Invalid(errors) = error else { return error };
+    let named =
+        |FieldError { field, message }| FieldError::new(field.strip_prefix("message.").unwrap_or(&field), message);
+    Error::Invalid(errors.into_iter().map(named).collect())
 }

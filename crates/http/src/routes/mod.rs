@@ -9,6 +9,7 @@ mod link;
 pub(crate) mod media;
 pub(crate) mod message;
 pub(crate) mod ops;
+pub(crate) mod sync;
 pub(crate) mod user;
 
 use actix_web::{HttpResponse, web};
@@ -23,6 +24,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         user::configure,
         chat::configure,
         message::configure,
+        sync::configure,
         media::configure,
         ops::configure,
         docs::configure,

@@ -37,6 +37,8 @@ const TABLE: &[Row] = &[
     row("GET /chat/pinned", 401, 200, 200),
     row("GET /chat/{id}", 401, 200, 404),
     row("GET /message/{chat_id}", 401, 200, 404),
+    row("POST /message/{chat_id}", 401, 201, 404),
+    row("POST /sync", 401, 200, 200),
     row("GET /static/{photo}/{file}", 404, 404, 404),
     row("GET /healthz", 200, 200, 200),
     row("GET /readyz", 200, 200, 200),
@@ -48,6 +50,8 @@ fn body(operation: &str) -> Option<Value> {
     match operation {
         "PATCH /user/{id}" | "POST /user/create" | "POST /auth/refresh" | "POST /user/refresh" => Some(json!({})),
         "POST /auth/login" | "POST /user/login" => Some(json!({"username": "nobody", "password": PASSWORD})),
+        "POST /message/{chat_id}" => Some(json!({"content": "hello", "message_type": "text"})),
+        "POST /sync" => Some(json!({"chats": {}})),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use mango_domain::ports::{Chats as _, Likes as _};
-use mango_testkit::build::{self, moment};
+use mango_testkit::build::{self, moment, unheard};
 use serde_json::{Value, json};
 
 use crate::support::{Account, Answer, Server};
@@ -65,11 +65,12 @@ async fn a_message_is_shown_with_its_likes() {
     let chat = server.group(&ann, &[&bob], 1).await;
     let page = server.get_as(&bob, &format!("/message/{chat}")).await;
     let id = mango_domain::model::MessageId::new(page.json()[0]["id"].as_i64().unwrap());
-    server.memory.store.toggle(id, bob.id, moment(5)).await.unwrap().unwrap();
+    server.memory.store.toggle(id, bob.id, moment(5), unheard()).await.unwrap().unwrap();
     let shown = server.get_as(&ann, &format!("/message/{chat}")).await.json();
     let expected = json!([{
         "id": id, "chat_id": chat, "seq": 1, "user_id": ann.id, "message_type": "text", "content": "message 1",
         "likes_array": [{"id": bob.id, "name": "User 2", "photo": null}], "created_at": "2026-01-01T00:00:00.000000Z",
+        "version": 3,
     }]);
     assert_eq!(shown, expected);
 }
@@ -131,7 +132,7 @@ async fn chats_are_listed_by_activity_with_all_that_a_member_sees() {
     assert_eq!(server.get_as(&ann, &format!("/chat/{quiet}")).await.json(), list[0]);
 
     assert_eq!(server.get_as(&ann, "/chat/pinned").await.json(), json!([]));
-    server.memory.store.toggle_pin(direct, ann.id, moment(40) + TimeDelta::seconds(1)).await.unwrap();
+    server.memory.store.toggle_pin(direct, ann.id, moment(40) + TimeDelta::seconds(1), unheard()).await.unwrap();
     let pinned = server.get_as(&ann, "/chat/pinned/").await.json();
     assert_eq!((&pinned[0]["id"], &pinned[0]["pinned"]), (&json!(direct), &json!(true)));
     assert_eq!(pinned.as_array().unwrap().len(), 1);

@@ -17,6 +17,7 @@ mod logging;
 mod operations;
 mod photos;
 mod requests;
+mod sending;
 mod sessions;
 mod statuses;
 mod support;

@@ -1,61 +1,129 @@
 //! Appends a group of messages with one statement: one round trip, one commit.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::Arc;
 
-use async_trait::async_trait;
-use diesel::QueryResult;
 use diesel::pg::Pg;
+use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
-use diesel_async::pooled_connection::deadpool::Pool;
-use futures_util::FutureExt;
-use mango_domain::model::{MessageId, NewMessage, Seq, Timestamp};
-use tokio::runtime::Handle;
+use mango_domain::model::{ChatId, ClientId, Message, MessageId, NewMessage, Seq, Timestamp, UserId, Version};
+use mango_domain::ports::Appended;
 
-use super::{Conn, bounded};
-use crate::appends::{Commit, Group, Places};
-use crate::error::Fault;
+use super::Conn;
+use super::repository::rows::MessageRow;
+use super::schema::{members, messages};
+use crate::writers::Group;
 
-/// Commits groups, each with a connection of the pool.
-pub(super) struct Writer {
-    pub(super) pool: Pool<Conn>,
-    pub(super) operation_timeout: Duration,
-}
+/// What a client's name for a message is unique in.
+type Key = (ChatId, UserId, ClientId);
 
-#[async_trait]
-impl Commit for Writer {
-    async fn commit(&self, group: Group) -> Result<Places, Fault> {
-        let conn = self.pool.get().await?;
-        bounded(conn, self.operation_timeout, &Handle::current(), move |conn| {
-            async move { Ok(places(&group, Append::of(&group).load(conn).await?)) }.boxed()
-        })
-        .await
+/// Appends the messages of a group, in a transaction or as one.
+pub(super) async fn append(conn: &mut Conn, group: Group) -> QueryResult<Vec<Option<Appended>>> {
+    let all: Vec<&NewMessage> = group.iter().filter_map(|change| change.message()).collect();
+    // The first of those that are the same, and for each message which of these it is.
+    let (mut firsts, mut which) = (Vec::with_capacity(all.len()), Vec::with_capacity(all.len()));
+    let mut known: HashMap<(ChatId, UserId, &ClientId), usize> = HashMap::new();
+    for message in all {
+        let next = firsts.len();
+        let index = match &message.client_id {
+            Some(client_id) => *known.entry((message.chat, message.sender, client_id)).or_insert(next),
+            None => next,
+        };
+        if index == next {
+            firsts.push(message);
+        }
+        which.push((index, index == next));
     }
+    let mut outcomes: Vec<Option<Appended>> = firsts.iter().map(|_| None).collect();
+    for (place, id, seq, version) in Append::of(&firsts).load::<(i64, i64, i64, i64)>(conn).await? {
+        // Places are counted from one.
+        let index = usize::try_from(place - 1).unwrap_or(usize::MAX);
+        if let (Some(outcome), Some(message)) = (outcomes.get_mut(index), firsts.get(index)) {
+            let message = stored(message, MessageId::new(id), Seq::new(seq), Version::new(version));
+            *outcome = Some(Appended { message: Arc::new(message), is_new: true });
+        }
+    }
+    let left: Vec<Key> = firsts
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| outcome.is_none())
+        .filter_map(|(message, _)| key(message))
+        .collect();
+    if !left.is_empty() {
+        let mut before = sent_before(conn, left).await?;
+        for (message, outcome) in firsts.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none()) {
+            *outcome = key(message).and_then(|key| before.remove(&key));
+        }
+    }
+    let again = |appended: &Appended, is_first| Appended {
+        message: appended.message.clone(),
+        is_new: appended.is_new && is_first,
+    };
+    let outcome =
+        |(index, is_first)| outcomes.get(index).and_then(Option::as_ref).map(|appended| again(appended, is_first));
+    Ok(which.into_iter().map(outcome).collect())
 }
 
-/// The statement. Its steps are, in order: the messages sent; those whose senders are members, numbered within their chat; how
-/// many there are for each chat; the locks on these chats, taken in order of id so that two nodes cannot lock each other
-/// out; the new `last_seq` of each chat; the messages with their seqs. It is a query of its own rather than a plain SQL
-/// string because that is how Diesel keeps it prepared.
+/// The same as a transaction of its own, which a statement is by itself.
+pub(super) async fn append_alone(conn: &mut Conn, group: Group) -> QueryResult<Vec<Option<Appended>>> {
+    append(conn, group).await
+}
+
+fn key(message: &NewMessage) -> Option<Key> {
+    message.client_id.clone().map(|client_id| (message.chat, message.sender, client_id))
+}
+
+fn stored(message: &NewMessage, id: MessageId, seq: Seq, version: Version) -> Message {
+    let NewMessage { chat, sender, client_id, body, created_at } = message.clone();
+    Message { id, chat, seq, version, sender, client_id, body, created_at }
+}
+
+/// The messages that were sent before under these names by those who are still members.
+async fn sent_before(conn: &mut Conn, keys: Vec<Key>) -> QueryResult<HashMap<Key, Appended>> {
+    let is_member = members::table.find((messages::chat_id, messages::sender_id));
+    let mut query = messages::table.select(MessageRow::as_select()).into_boxed();
+    for (chat, sender, client_id) in keys {
+        let named = messages::chat_id.eq(chat.get()).and(messages::sender_id.eq(sender.get()));
+        query = query.or_filter(named.and(messages::client_id.eq(client_id.as_str().to_owned())));
+    }
+    let rows: Vec<MessageRow> = query.filter(diesel::dsl::exists(is_member)).load(conn).await?;
+    let mut before = HashMap::new();
+    for row in rows {
+        let message = row.into_message()?;
+        if let Some(client_id) = message.client_id.clone() {
+            let key = (message.chat, message.sender, client_id);
+            before.insert(key, Appended { message: Arc::new(message), is_new: false });
+        }
+    }
+    Ok(before)
+}
+
+/// The statement. Its steps are, in order: the messages sent; those whose senders are members and that are not there yet under
+/// their client id, numbered within their chat; how many there are for each chat; the locks on these chats, taken in order of id
+/// so that two nodes cannot lock each other out; the new `last_seq` and `version` of each chat; the messages with theirs. Another
+/// node may append the same message at the same time: then the client id clashes, and the second time the message is found. It is
+/// a query of its own rather than a plain SQL string because that is how Diesel keeps it prepared.
 #[derive(Debug)]
 struct Append<'a> {
     chats: Vec<i64>,
     senders: Vec<i64>,
+    client_ids: Vec<Option<&'a str>>,
     types: Vec<&'a str>,
     contents: Vec<&'a str>,
     times: Vec<Timestamp>,
 }
 
 impl<'a> Append<'a> {
-    fn of(group: &'a [NewMessage]) -> Self {
+    fn of(messages: &[&'a NewMessage]) -> Self {
         Self {
-            chats: group.iter().map(|message| message.chat.get()).collect(),
-            senders: group.iter().map(|message| message.sender.get()).collect(),
-            types: group.iter().map(|message| message.body.message_type().name()).collect(),
-            contents: group.iter().map(|message| message.body.content()).collect(),
-            times: group.iter().map(|message| message.created_at).collect(),
+            chats: messages.iter().map(|message| message.chat.get()).collect(),
+            senders: messages.iter().map(|message| message.sender.get()).collect(),
+            client_ids: messages.iter().map(|message| message.client_id.as_ref().map(ClientId::as_str)).collect(),
+            types: messages.iter().map(|message| message.body.message_type().name()).collect(),
+            contents: messages.iter().map(|message| message.body.content()).collect(),
+            times: messages.iter().map(|message| message.created_at).collect(),
         }
     }
 }
@@ -67,29 +135,38 @@ impl QueryFragment<Pg> for Append<'_> {
         out.push_sql("::bigint[], ");
         out.push_bind_param::<Array<BigInt>, _>(&self.senders)?;
         out.push_sql("::bigint[], ");
+        out.push_bind_param::<Array<Nullable<Text>>, _>(&self.client_ids)?;
+        out.push_sql("::text[], ");
         out.push_bind_param::<Array<Text>, _>(&self.types)?;
         out.push_sql("::text[], ");
         out.push_bind_param::<Array<Text>, _>(&self.contents)?;
         out.push_sql("::text[], ");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.times)?;
         out.push_sql(
-            "::timestamptz[]) WITH ORDINALITY AS s (chat_id, sender_id, message_type, content, created_at, place)), \
+            "::timestamptz[]) WITH ORDINALITY \
+               AS s (chat_id, sender_id, client_id, message_type, content, created_at, place)), \
              allowed AS MATERIALIZED (\
                SELECT s.*, row_number() OVER (PARTITION BY s.chat_id ORDER BY s.place) AS nth \
-               FROM sent s JOIN members m ON m.chat_id = s.chat_id AND m.user_id = s.sender_id), \
+               FROM sent s JOIN members m ON m.chat_id = s.chat_id AND m.user_id = s.sender_id \
+               WHERE s.client_id IS NULL OR NOT EXISTS (SELECT 1 FROM messages d \
+                 WHERE d.chat_id = s.chat_id AND d.sender_id = s.sender_id AND d.client_id = s.client_id)), \
              totals AS (\
                SELECT chat_id, count(*) AS n, max(created_at) AS newest FROM allowed GROUP BY chat_id), \
              locked AS MATERIALIZED (\
                SELECT c.id FROM chats c WHERE c.id IN (SELECT chat_id FROM totals) ORDER BY c.id FOR NO KEY UPDATE), \
              moved AS (\
-               UPDATE chats c SET last_seq = c.last_seq + t.n, \
+               UPDATE chats c SET last_seq = c.last_seq + t.n, version = c.version + t.n, \
                  last_activity_at = greatest(c.last_activity_at, t.newest) \
                FROM locked l JOIN totals t ON t.chat_id = l.id WHERE c.id = l.id \
-               RETURNING c.id, c.last_seq - t.n AS before) \
-             INSERT INTO messages (chat_id, seq, sender_id, message_type, content, created_at) \
-             SELECT a.chat_id, m.before + a.nth, a.sender_id, a.message_type, a.content, a.created_at \
-             FROM allowed a JOIN moved m ON m.id = a.chat_id ORDER BY a.place \
-             RETURNING id, chat_id, seq, sender_id",
+               RETURNING c.id, c.last_seq - t.n AS seq, c.version - t.n AS version), \
+             inserted AS (\
+               INSERT INTO messages (chat_id, seq, version, sender_id, client_id, message_type, content, created_at) \
+               SELECT a.chat_id, m.seq + a.nth, m.version + a.nth, a.sender_id, a.client_id, a.message_type, a.content, \
+                 a.created_at \
+               FROM allowed a JOIN moved m ON m.id = a.chat_id ORDER BY a.place \
+               RETURNING id, chat_id, seq, version) \
+             SELECT a.place, i.id, i.seq, i.version FROM allowed a JOIN moved m ON m.id = a.chat_id \
+             JOIN inserted i ON i.chat_id = a.chat_id AND i.seq = m.seq + a.nth",
         );
         Ok(())
     }
@@ -102,22 +179,4 @@ impl QueryId for Append<'_> {
 
 impl Query for Append<'_> {
     type SqlType = (BigInt, BigInt, BigInt, BigInt);
-}
-
-/// Finds for each message of the group the row (id, chat, seq, sender) that became of it. A chat's seqs were given in the order
-/// of the group, so its n-th row belongs to its n-th message whose sender is a member, which is one of whom there is any row.
-fn places(group: &[NewMessage], mut rows: Vec<(i64, i64, i64, i64)>) -> Places {
-    rows.sort_unstable_by_key(|(_, chat, seq, _)| (*chat, *seq));
-    let mut of_chat: HashMap<i64, Vec<(i64, i64, i64)>> = HashMap::new();
-    for (id, chat, seq, sender) in rows.into_iter().rev() {
-        of_chat.entry(chat).or_default().push((id, seq, sender));
-    }
-    group
-        .iter()
-        .map(|message| {
-            let left = of_chat.get_mut(&message.chat.get())?;
-            let (id, seq, _) = left.pop_if(|(_, _, sender)| *sender == message.sender.get())?;
-            Some((MessageId::new(id), Seq::new(seq)))
-        })
-        .collect()
 }

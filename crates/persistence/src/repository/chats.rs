@@ -3,24 +3,34 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use mango_domain::Failure;
-use mango_domain::model::{ChatId, DirectPair, MemberList, NewChat, PostedMessage, Timestamp, UserBrief, UserId};
-use mango_domain::ports::{Chats, CreateChatError, CreatedChat, StoredChat};
+use mango_domain::model::{
+    ChatId, DirectPair, MemberList, NewChat, PinToggle, PostedMessage, Timestamp, UserBrief, UserId, Version,
+};
+use mango_domain::ports::{Announcer, Chats, CreateChatError, CreatedChat, StoredChat};
 
-use super::super::Conn;
 use super::super::schema::{chats, members, messages, pins, users};
+use super::super::{Conn, NEXT_CHAT_ID};
 use super::rows::{BriefRow, ChatRow, DIRECT, GROUP, MessageRow};
 use super::{Repository, for_ids, messages::with_likes, users::briefs};
+use crate::writers::{ChatToCreate, NewPin};
 
 #[async_trait]
 impl Chats for Repository {
-    async fn create(&self, chat: NewChat) -> Result<CreatedChat, CreateChatError> {
-        let created = self.transact(|conn| create(conn, chat).boxed()).await;
-        created.map_err(|fault| fault.during("create chat"))?.map_err(CreateChatError::UnknownMembers)
+    async fn create(&self, chat: NewChat, announcer: Announcer) -> Result<CreatedChat, CreateChatError> {
+        let id = match NEXT_CHAT_ID {
+            Some(next) => {
+                let id = self.read(move |conn| diesel::select(sql::<BigInt>(next)).get_result(conn).boxed()).await;
+                Some(ChatId::new(id.map_err(|fault| fault.during("create chat"))?))
+            }
+            None => None,
+        };
+        self.writers.create(ChatToCreate { id, chat }, announcer).await?.map_err(CreateChatError::UnknownMembers)
     }
 
     async fn list(&self, user: UserId, pinned_only: bool) -> Result<Vec<StoredChat>, Failure> {
@@ -38,27 +48,37 @@ impl Chats for Repository {
         Ok(ids.map_err(|fault| fault.during("list chat ids"))?.into_iter().map(ChatId::new).collect())
     }
 
-    async fn toggle_pin(&self, chat: ChatId, user: UserId, now: Timestamp) -> Result<Option<bool>, Failure> {
-        self.transact(move |conn| toggle_pin(conn, chat, user, now).boxed())
-            .await
-            .map_err(|fault| fault.during("toggle pin"))
+    async fn toggle_pin(
+        &self,
+        chat: ChatId,
+        user: UserId,
+        now: Timestamp,
+        announcer: Announcer,
+    ) -> Result<Option<PinToggle>, Failure> {
+        self.writers.pin(NewPin { chat, user, now }, announcer).await
     }
 }
 
+/// The version of a chat that has just been created.
+const CREATED: i64 = 1;
+
 /// Creates a chat, or says which of its members do not exist.
-async fn create(conn: &mut Conn, chat: NewChat) -> QueryResult<Result<CreatedChat, Vec<UserId>>> {
+pub(super) async fn create(conn: &mut Conn, new: &ChatToCreate) -> QueryResult<Result<CreatedChat, Vec<UserId>>> {
+    let ChatToCreate { id, chat } = new;
     let ids: Vec<i64> = chat.members.ids().into_iter().map(UserId::get).collect();
     let members = briefs(conn, &ids).await?;
     if members.len() < ids.len() {
         let unknown = |id: &UserId| members.binary_search_by_key(id, |member| member.id).is_err();
         return Ok(Err(chat.members.ids().into_iter().filter(unknown).collect()));
     }
-    let pair = match chat.members {
-        MemberList::Direct(pair) => Some(pair),
+    let pair = match &chat.members {
+        MemberList::Direct(pair) => Some(*pair),
         MemberList::Group(_) => None,
     };
     let row: Option<ChatRow> = diesel::insert_into(chats::table)
         .values((
+            id.map(|id| chats::id.eq(id.get())),
+            chats::version.eq(CREATED),
             chats::kind.eq(if pair.is_some() { DIRECT } else { GROUP }),
             chats::name.eq(chat.name.as_ref().map(|name| name.as_str())),
             chats::creator_id.eq(chat.creator.get()),
@@ -128,7 +148,7 @@ async fn find(conn: &mut Conn, chat: ChatId, user: UserId) -> QueryResult<Option
 }
 
 /// Adds members and last messages to chats: three queries for any number of chats.
-async fn complete(conn: &mut Conn, heads: Vec<(ChatRow, bool)>) -> QueryResult<Vec<StoredChat>> {
+pub(super) async fn complete(conn: &mut Conn, heads: Vec<(ChatRow, bool)>) -> QueryResult<Vec<StoredChat>> {
     let ids: Vec<i64> = heads.iter().map(|(row, _)| row.id).collect();
     let mut members = members_of(conn, &ids).await?;
     let mut last_messages = last_messages_of(conn, &ids).await?;
@@ -181,18 +201,19 @@ async fn last_messages_of(conn: &mut Conn, chats: &[i64]) -> QueryResult<HashMap
     Ok(posted.into_iter().map(|posted| (posted.message.chat.get(), posted)).collect())
 }
 
-async fn toggle_pin(conn: &mut Conn, chat: ChatId, user: UserId, now: Timestamp) -> QueryResult<Option<bool>> {
-    // The lock makes toggles of one pin wait for each other.
-    let member = members::table.find((chat.get(), user.get())).select(members::user_id);
-    if locking!(member).get_result::<i64>(conn).await.optional()?.is_none() {
+/// Toggles a pin, for a member. It is no change of the chat, whose version it leaves.
+pub(super) async fn toggle_pin(conn: &mut Conn, pin: NewPin) -> QueryResult<Option<PinToggle>> {
+    let NewPin { chat, user, now } = pin;
+    let version = members::table.find((chat.get(), user.get())).inner_join(chats::table).select(chats::version);
+    let Some(version) = version.get_result(conn).await.optional()?.map(Version::new) else {
         return Ok(None);
+    };
+    let unpinned = diesel::delete(pins::table.find((user.get(), chat.get()))).execute(conn).await? > 0;
+    if !unpinned {
+        diesel::insert_into(pins::table)
+            .values((pins::user_id.eq(user.get()), pins::chat_id.eq(chat.get()), pins::created_at.eq(now)))
+            .execute(conn)
+            .await?;
     }
-    if diesel::delete(pins::table.find((user.get(), chat.get()))).execute(conn).await? > 0 {
-        return Ok(Some(false));
-    }
-    diesel::insert_into(pins::table)
-        .values((pins::user_id.eq(user.get()), pins::chat_id.eq(chat.get()), pins::created_at.eq(now)))
-        .execute(conn)
-        .await?;
-    Ok(Some(true))
+    Ok(Some(PinToggle { chat, user, pinned: !unpinned, version }))
 }

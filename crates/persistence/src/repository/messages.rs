@@ -7,8 +7,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use mango_domain::Failure;
-use mango_domain::model::{ChatId, Message, MessagePage, NewMessage, PageRequest, PostedMessage, UserBrief, UserId};
-use mango_domain::ports::Messages;
+use mango_domain::model::{ChatId, MessagePage, NewMessage, PageRequest, PostedMessage, UserBrief, UserId};
+use mango_domain::ports::{Announcer, Appended, Messages};
 
 use super::super::Conn;
 use super::super::schema::{likes, messages, users};
@@ -18,8 +18,8 @@ use super::{Repository, for_ids};
 
 #[async_trait]
 impl Messages for Repository {
-    async fn append(&self, message: NewMessage) -> Result<Option<Message>, Failure> {
-        self.appends.append(message).await
+    async fn append(&self, message: NewMessage, announcer: Announcer) -> Result<Option<Appended>, Failure> {
+        self.writers.append(message, announcer).await
     }
 
     async fn page(&self, chat: ChatId, reader: UserId, page: PageRequest) -> Result<Option<MessagePage>, Failure> {

@@ -3,11 +3,13 @@
 //!
 //! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, `bounded`, the macro `locking!` and a few constants.
 
+mod changes;
 mod chats;
+mod commit;
 mod likes;
 mod members;
 mod messages;
-mod rows;
+pub(super) mod rows;
 mod sessions;
 mod users;
 
@@ -23,14 +25,18 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mango_domain::Failure;
+use mango_domain::model::Epoch;
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 
 use super::schema::__diesel_schema_migrations as migrations;
 use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, NOW_MILLIS, VERSION, bounded, transaction};
-use crate::appends::Appends;
 use crate::error::Fault;
 use crate::pool::PoolStatus;
+use crate::writers::Writers;
 use crate::{Facts, Store};
+
+pub(super) use commit::Committer;
 
 /// All stores of a database.
 pub(crate) struct Repository {
@@ -42,8 +48,10 @@ pub(crate) struct Repository {
     pub(super) runtime: Handle,
     /// How long an operation may take.
     pub(super) operation_timeout: Duration,
-    /// Where messages are appended.
-    pub(super) appends: Appends,
+    /// Where chats are changed.
+    pub(super) writers: Writers,
+    /// The name of the database, once it was asked for.
+    pub(super) epoch: OnceCell<Epoch>,
 }
 
 impl Repository {
@@ -118,7 +126,7 @@ impl Store for Repository {
     }
 
     async fn close(&self) {
-        self.appends.close().await;
+        self.writers.close().await;
         self.read.close();
         self.write.close();
     }

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 use diesel::result::Error;
 use mango_domain::model::{
-    ChatId, ChatKind, ChatName, ChatRecord, Description, Message, MessageBody, MessageId, MessageType, Phone, PhotoId,
-    Seq, Timestamp, User, UserBrief, UserId, UserName,
+    ChatId, ChatKind, ChatName, ChatRecord, ClientId, Description, Message, MessageBody, MessageId, MessageType, Phone,
+    PhotoId, Seq, Timestamp, User, UserBrief, UserId, UserName, Version,
 };
 
 use super::super::schema::{chats, messages, users};
@@ -60,6 +60,7 @@ pub(super) struct ChatRow {
     pub(super) id: i64,
     kind: String,
     name: Option<String>,
+    version: i64,
     created_at: Timestamp,
 }
 
@@ -74,30 +75,35 @@ impl ChatRow {
                 _ => return Err(corrupt("chats.kind")),
             },
             created_at: self.created_at,
+            version: Version::new(self.version),
         })
     }
 }
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = messages)]
-pub(super) struct MessageRow {
+pub(in super::super) struct MessageRow {
     pub(super) id: i64,
-    chat_id: i64,
+    pub(super) chat_id: i64,
     seq: i64,
+    pub(super) version: i64,
     sender_id: i64,
+    client_id: Option<String>,
     message_type: String,
     content: String,
     created_at: Timestamp,
 }
 
 impl MessageRow {
-    pub(super) fn into_message(self) -> QueryResult<Message> {
+    pub(in super::super) fn into_message(self) -> QueryResult<Message> {
         let kind = MessageType::parse(&self.message_type).map_err(|_| corrupt("messages.message_type"))?;
         Ok(Message {
             id: MessageId::new(self.id),
             chat: ChatId::new(self.chat_id),
             seq: Seq::new(self.seq),
+            version: Version::new(self.version),
             sender: UserId::new(self.sender_id),
+            client_id: self.client_id.map(ClientId::from_store),
             body: MessageBody::from_store(kind, self.content),
             created_at: self.created_at,
         })

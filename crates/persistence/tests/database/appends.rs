@@ -12,7 +12,7 @@ use crate::support::{Backend, open, queue, stores, until_writing};
 
 /// A message that the database refuses fails alone: its neighbours in the group are committed, without a hole.
 async fn a_bad_message_does_not_fail_its_group<B: Backend>() {
-    let backend = B::with(Options { append_writers: 1, ..Options::default() }).await;
+    let backend = B::with(Options { writers: 1, ..Options::default() }).await;
     let stores = stores(backend.database());
     let ids = users(&stores, 1).await;
     let stranger = user(2).add(&stores).await.id;
@@ -38,7 +38,7 @@ async fn a_bad_message_does_not_fail_its_group<B: Backend>() {
     assert_eq!(strange.await.unwrap(), None);
     let mut seqs = Vec::new();
     for appended in good {
-        seqs.push(appended.await.unwrap().unwrap().seq.get());
+        seqs.push(appended.await.unwrap().unwrap().message.seq.get());
     }
     assert_eq!(seqs, (1..=21).collect::<Vec<_>>());
 }

@@ -18,17 +18,17 @@ fn rows(digest: &str) -> String {
         "INSERT INTO users (phone, password_hash, created_at) VALUES ('+31600000001', 'x', {now}), ('+31600000002', 'x', {now});
          INSERT INTO sessions (user_id, base_token, created_at) VALUES (1, {digest}, {now});
          INSERT INTO refresh_tokens (hash, session_id, expires_at) VALUES ({digest}, 1, {now});
-         INSERT INTO chats (kind, name, creator_id, last_activity_at, created_at) VALUES ('group', 'G', 1, {now}, {now});
-         INSERT INTO chats (kind, creator_id, direct_low, direct_high, last_activity_at, created_at) VALUES ('direct', 1, 1, 2, {now}, {now});
+         INSERT INTO chats (kind, name, creator_id, last_seq, version, last_activity_at, created_at) VALUES ('group', 'G', 1, 1, 2, {now}, {now});
+         INSERT INTO chats (kind, creator_id, direct_low, direct_high, version, last_activity_at, created_at) VALUES ('direct', 1, 1, 2, 1, {now}, {now});
          INSERT INTO members (chat_id, user_id) VALUES (1, 1), (2, 1), (2, 2);
-         INSERT INTO messages (chat_id, seq, sender_id, message_type, content, created_at) VALUES (1, 1, 1, 'text', 'hi', {now});
+         INSERT INTO messages (chat_id, seq, version, sender_id, client_id, message_type, content, created_at) VALUES (1, 1, 2, 1, 'a', 'text', 'hi', {now});
          INSERT INTO pins (user_id, chat_id, created_at) VALUES (1, 1, {now});
          INSERT INTO likes (message_id, user_id, created_at) VALUES (1, 1, {now});"
     )
 }
 
 /// Statements that must fail, and the constraint that must stop them.
-const REFUSED: [(&str, &str); 27] = [
+const REFUSED: [(&str, &str); 34] = [
     ("UPDATE users SET phone = '+31600000001' WHERE id = 2", "unique"),
     ("UPDATE users SET phone = '31600000003'", "users_phone_check"),
     ("UPDATE users SET phone = '+316000x0003'", "users_phone_check"),
@@ -46,8 +46,8 @@ const REFUSED: [(&str, &str); 27] = [
     ("UPDATE chats SET name = '' WHERE id = 2", "chats_name_check"),
     ("UPDATE chats SET last_seq = -1", "chats_last_seq_check"),
     (
-        "INSERT INTO chats (kind, creator_id, direct_low, direct_high, last_activity_at, created_at) \
-         SELECT kind, creator_id, direct_low, direct_high, last_activity_at, created_at FROM chats WHERE id = 2",
+        "INSERT INTO chats (kind, creator_id, direct_low, direct_high, version, last_activity_at, created_at) \
+         SELECT kind, creator_id, direct_low, direct_high, 1, last_activity_at, created_at FROM chats WHERE id = 2",
         "unique",
     ),
     ("INSERT INTO members (chat_id, user_id) VALUES (1, 99)", "foreign key"),
@@ -59,10 +59,25 @@ const REFUSED: [(&str, &str); 27] = [
     ("UPDATE messages SET content = ''", "messages_content_check"),
     ("UPDATE messages SET message_type = 'smell'", "messages_message_type_check"),
     (
-        "INSERT INTO messages (chat_id, seq, sender_id, message_type, content, created_at) \
-         SELECT chat_id, seq, sender_id, message_type, content, created_at FROM messages",
+        "INSERT INTO messages (chat_id, seq, version, sender_id, message_type, content, created_at) \
+         SELECT chat_id, seq, 3, sender_id, message_type, content, created_at FROM messages",
         "unique",
     ),
+    (
+        "INSERT INTO messages (chat_id, seq, version, sender_id, message_type, content, created_at) \
+         SELECT chat_id, 2, version, sender_id, message_type, content, created_at FROM messages",
+        "unique",
+    ),
+    (
+        "INSERT INTO messages (chat_id, seq, version, sender_id, client_id, message_type, content, created_at) \
+         SELECT chat_id, 2, 3, sender_id, client_id, message_type, content, created_at FROM messages",
+        "unique",
+    ),
+    ("UPDATE messages SET client_id = ''", "messages_client_id_check"),
+    ("UPDATE messages SET client_id = 'a b'", "messages_client_id_check"),
+    ("UPDATE messages SET version = NULL", "not null"),
+    ("UPDATE chats SET version = 0", "chats_version_check"),
+    ("INSERT INTO epoch (name) VALUES ('another')", "unique"),
     ("INSERT INTO likes (message_id, user_id, created_at) SELECT message_id, 99, created_at FROM likes", "foreign key"),
 ];
 

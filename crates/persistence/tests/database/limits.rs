@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use mango_domain::ports::{CreateChatError, CreateUserError};
 use mango_persistence::Options;
-use mango_testkit::build::{group, message, moment, user, users};
+use mango_testkit::build::{group, message, moment, unheard, user, users};
 
 use crate::support::{Backend, is_busy, queue, stores, until_writing};
 
@@ -38,7 +38,7 @@ async fn an_exhausted_pool_is_busy<B: Backend>() {
 
 /// While messages cannot be committed and the queue is full, one more is refused without waiting. Those that wait get in.
 async fn a_full_queue_is_busy_at_once<B: Backend>() {
-    let options = Options { append_queue: 2, append_writers: 1, acquire_timeout: Duration::from_secs(60), ..narrow() };
+    let options = Options { change_queue: 2, writers: 1, acquire_timeout: Duration::from_secs(60), ..narrow() };
     let backend = B::with(options).await;
     let stores = stores(backend.database());
     let ids = users(&stores, 1).await;
@@ -51,13 +51,14 @@ async fn a_full_queue_is_busy_at_once<B: Backend>() {
     for _ in 0..2 {
         waiting.push(queue(&stores, message(chat, ids[0]).build()).await);
     }
-    let refused = stores.messages.append(message(chat, ids[0]).build()).now_or_never().expect("an answer at once");
+    let refused =
+        stores.messages.append(message(chat, ids[0]).build(), unheard()).now_or_never().expect("an answer at once");
     assert!(is_busy(&refused.unwrap_err()));
 
     outsider.release().await;
     let mut seqs = Vec::new();
     for appended in waiting {
-        seqs.push(appended.await.unwrap().unwrap().seq.get());
+        seqs.push(appended.await.unwrap().unwrap().message.seq.get());
     }
     assert_eq!(seqs, [1, 2, 3]);
 }
@@ -66,12 +67,13 @@ async fn a_full_queue_is_busy_at_once<B: Backend>() {
 async fn an_abandoned_transaction_is_whole<B: Backend>() {
     let backend = B::with(Options { acquire_timeout: Duration::from_secs(60), ..narrow() }).await;
     let stores = stores(backend.database());
-    let ids = users(&stores, 3).await;
+    let user = users(&stores, 1).await[0];
+    let chat = group(user, &[]).add(&stores).await;
     let mut outsider = backend.outsider().await;
     outsider.lock().await;
     let abandoned = tokio::spawn({
-        let (stores, ids) = (stores.clone(), ids.clone());
-        async move { stores.chats.create(group(ids[0], &ids).build()).await }
+        let stores = stores.clone();
+        async move { stores.chats.toggle_pin(chat, user, moment(1), unheard()).await }
     });
     until_writing(backend.database(), 1).await;
     abandoned.abort();
@@ -79,10 +81,8 @@ async fn an_abandoned_transaction_is_whole<B: Backend>() {
     outsider.release().await;
 
     // This one gets the connection when the abandoned one has given it back.
-    stores.users.seen(ids[0], moment(1)).await.unwrap();
-    let chats = stores.chats.list(ids[0], false).await.unwrap();
-    assert_eq!(chats.len(), 1);
-    assert_eq!(chats[0].members.len(), 3);
+    stores.users.seen(user, moment(1)).await.unwrap();
+    assert_eq!(stores.chats.list(user, true).await.unwrap().len(), 1);
 }
 
 /// A closed database has committed what it took, and takes nothing more.
@@ -94,20 +94,20 @@ async fn a_closed_database_is_busy<B: Backend>() {
     let appends: Vec<_> = (0..100)
         .map(|_| {
             let (stores, message) = (stores.clone(), message(chat, ids[0]).build());
-            tokio::spawn(async move { stores.messages.append(message).await })
+            tokio::spawn(async move { stores.messages.append(message, unheard()).await })
         })
         .collect();
     database.close().await;
     let mut taken = 0;
     for append in appends {
         match append.await.unwrap() {
-            Ok(message) => taken = taken.max(message.unwrap().seq.get()),
+            Ok(message) => taken = taken.max(message.unwrap().message.seq.get()),
             Err(failure) => assert!(is_busy(&failure), "{failure:?}"),
         }
     }
     assert!(is_busy(&stores.users.find(ids[0]).await.unwrap_err()));
-    assert!(is_busy(&stores.messages.append(message(chat, ids[0]).build()).await.unwrap_err()));
-    let create = stores.chats.create(group(ids[0], &[]).build()).await;
+    assert!(is_busy(&stores.messages.append(message(chat, ids[0]).build(), unheard()).await.unwrap_err()));
+    let create = stores.chats.create(group(ids[0], &[]).build(), unheard()).await;
     assert!(matches!(create, Err(CreateChatError::Failed(failure)) if is_busy(&failure)));
     let mut outsider = backend.outsider().await;
     // A chat whose last message is another one than was acknowledged last breaks the check on seqs.

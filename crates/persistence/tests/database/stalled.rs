@@ -7,7 +7,7 @@ use mango_domain::Failure;
 use mango_domain::model::PageRequest;
 use mango_domain::ports::CreateUserError;
 use mango_persistence::Options;
-use mango_testkit::build::{group, message, user, users};
+use mango_testkit::build::{group, message, unheard, user, users};
 
 use crate::support::{Backend, is_busy, stores};
 
@@ -19,7 +19,7 @@ fn impatient() -> Options {
         acquire_timeout: second,
         connect_timeout: second,
         operation_timeout: second / 2,
-        append_writers: 1,
+        writers: 1,
         ..Options::default()
     }
 }
@@ -50,7 +50,7 @@ async fn a_locked_operation_is_busy<B: Backend>() {
         }
     })
     .await;
-    check_busy(stores.messages.append(message(chat, ids[0]).build())).await;
+    check_busy(stores.messages.append(message(chat, ids[0]).build(), unheard())).await;
     outsider.release().await;
 
     user(3).add(&stores).await;
@@ -122,7 +122,7 @@ mod postgres_stopped {
         assert_eq!(stores.chats.list(ids[0], false).await.unwrap().len(), 1);
         drop(second);
         let third = Frozen::connections(&server, &url);
-        check_busy(stores.messages.append(message(chat, ids[0]).build())).await;
+        check_busy(stores.messages.append(message(chat, ids[0]).build(), unheard())).await;
         message(chat, ids[0]).add(&stores).await;
         drop(third);
 
@@ -143,10 +143,10 @@ mod postgres_stopped {
         // Without the first process nobody answers new connections either.
         let connections = Frozen::connections(&server, &url);
         let listener = Frozen::new(server.pid().map(|pid| pid.to_string()));
-        check_busy(stores.messages.append(message(chat, ids[0]).build())).await;
+        check_busy(stores.messages.append(message(chat, ids[0]).build(), unheard())).await;
         check_busy(stores.users.find(ids[0])).await;
         check_busy(stores.chats.list(ids[0], false)).await;
-        check_busy(stores.messages.append(message(chat, ids[0]).build())).await;
+        check_busy(stores.messages.append(message(chat, ids[0]).build(), unheard())).await;
         check_busy(database.ping()).await;
         drop((listener, connections));
 

@@ -6,9 +6,11 @@ use std::pin::Pin;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, QueryResult, SqliteConnection};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
-use mango_domain::model::{Message, NewMessage};
+use mango_domain::model::NewMessage;
+use mango_domain::ports::Appended;
 use mango_domain::{Failure, FailureKind};
 use mango_persistence::{Database, DatabaseUrl, Options};
+use mango_testkit::build::unheard;
 use mango_testkit::{PrivatePostgres, StoreFixture, Stores};
 use tempfile::TempDir;
 
@@ -136,6 +138,7 @@ pub fn stores(database: &Database) -> Stores {
         chats: database.chats(),
         messages: database.messages(),
         likes: database.likes(),
+        changes: database.changes(),
     }
 }
 
@@ -147,12 +150,12 @@ pub async fn until_writing(database: &Database, connections: usize) {
 }
 
 /// A message on its way.
-pub type Appending = Pin<Box<dyn Future<Output = Result<Option<Message>, Failure>> + Send>>;
+pub type Appending = Pin<Box<dyn Future<Output = Result<Option<Appended>, Failure>> + Send>>;
 
 /// Puts a message into the queue, and gives what waits for it to be committed.
 pub async fn queue(stores: &Stores, message: NewMessage) -> Appending {
     let stores = stores.clone();
-    let mut appending: Appending = Box::pin(async move { stores.messages.append(message).await });
+    let mut appending: Appending = Box::pin(async move { stores.messages.append(message, unheard()).await });
     assert!(futures_util::poll!(&mut appending).is_pending(), "nothing keeps it from being committed");
     appending
 }

@@ -3,11 +3,14 @@
 mod authenticate;
 mod create_chat;
 mod send_message;
+mod sync;
 mod toggle_chat_pin;
 mod toggle_like_message;
 
 use mango_contract::ack::{AuthenticateAck, ChatAck, LikeAck, MessageAck, PinAck};
+use mango_contract::sync::SyncReply;
 use mango_contract::{Problem, ProblemKind, catalogue, decode_str};
+use mango_domain::model::Origin;
 use mango_domain::{Error, FieldError, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,14 +26,21 @@ pub(crate) enum Verb {
     ToggleLikeMessage,
     ToggleChatPin,
     Authenticate,
+    Sync,
     /// Something that there is not.
     Unknown,
 }
 
 impl Verb {
     /// Everything that there is.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::CreateChat, Self::SendMessage, Self::ToggleLikeMessage, Self::ToggleChatPin, Self::Authenticate];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::CreateChat,
+        Self::SendMessage,
+        Self::ToggleLikeMessage,
+        Self::ToggleChatPin,
+        Self::Authenticate,
+        Self::Sync,
+    ];
 
     /// The name of the event.
     pub(crate) const fn name(self) -> &'static str {
@@ -40,6 +50,7 @@ impl Verb {
             Self::ToggleLikeMessage => catalogue::TOGGLE_LIKE_MESSAGE,
             Self::ToggleChatPin => catalogue::TOGGLE_CHAT_PIN,
             Self::Authenticate => catalogue::AUTHENTICATE,
+            Self::Sync => catalogue::SYNC,
             Self::Unknown => "unknown",
         }
     }
@@ -54,16 +65,18 @@ pub(crate) enum Done {
     Like(LikeAck),
     Pin(PinAck),
     Authenticate(AuthenticateAck),
+    Sync(SyncReply),
 }
 
 /// Does what an event asks for. `text` is the JSON array of its name and arguments.
-pub(crate) async fn run(connection: &Connection, verb: Verb, text: &str) -> Result<Done> {
+pub(crate) async fn run(connection: &Connection, verb: Verb, text: &str, origin: Origin) -> Result<Done> {
     match verb {
-        Verb::CreateChat => create_chat::run(connection, payload(text)?).await.map(Done::Chat),
-        Verb::SendMessage => send_message::run(connection, payload(text)?).await.map(Done::Message),
-        Verb::ToggleLikeMessage => toggle_like_message::run(connection, payload(text)?).await.map(Done::Like),
+        Verb::CreateChat => create_chat::run(connection, payload(text)?, origin).await.map(Done::Chat),
+        Verb::SendMessage => send_message::run(connection, payload(text)?, origin).await.map(Done::Message),
+        Verb::ToggleLikeMessage => toggle_like_message::run(connection, payload(text)?, origin).await.map(Done::Like),
         Verb::ToggleChatPin => toggle_chat_pin::run(connection, payload(text)?).await.map(Done::Pin),
         Verb::Authenticate => authenticate::run(connection, payload(text)?).await.map(Done::Authenticate),
+        Verb::Sync => sync::run(connection, payload(text)?).await.map(Done::Sync),
         Verb::Unknown => Err(Error::NotFound("event")),
     }
 }

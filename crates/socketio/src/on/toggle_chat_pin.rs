@@ -8,6 +8,6 @@ use crate::connection::Connection;
 
 pub(super) async fn run(connection: &Connection, payload: TogglePinPayload) -> Result<PinAck> {
     let chat = payload.into_domain();
-    let pinned = connection.context().use_cases.toggle_pin.run(&connection.principal(), chat).await?;
-    Ok(PinAck::new(chat, pinned))
+    let pin = connection.context().use_cases.toggle_pin.run(&connection.principal(), chat).await?;
+    Ok(PinAck::from(&pin))
 }

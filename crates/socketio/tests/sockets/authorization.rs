@@ -18,11 +18,14 @@ async fn a_stranger_can_do_nothing_with_any_event() {
     // Everybody may create chats, and is always a member of what they create: never of a chat of others.
     let own_only = |answer: &Value| answer["chat"]["members_array"][1]["id"] == json!(eve.id);
     type Check<'a> = &'a dyn Fn(&Value) -> bool;
-    let table: [(&str, Value, Check<'_>); 5] = [
+    // What is not theirs is gone, as what never was.
+    let gone = |answer: &Value| answer["gone"] == json!([chat]) && answer["chats"][0]["messages"] == json!([]);
+    let table: [(&str, Value, Check<'_>); 6] = [
         ("create_chat", json!({ "chat": { "is_group": false, "members_array": [ann.id] } }), &own_only),
         ("send_message", json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } }), &not_found),
         ("toggle_like_message", json!({ "message": { "id": message } }), &not_found),
         ("toggle_chat_pin", json!({ "chat": { "id": chat } }), &not_found),
+        ("sync", json!({ "chats": { chat.to_string(): 1 } }), &gone),
         ("authenticate", json!({ "token": ann.token }), &forbidden),
     ];
     let tried: BTreeSet<&str> = table.iter().map(|(event, ..)| *event).collect();

@@ -73,6 +73,7 @@ async fn a_refused_client_may_try_again_on_the_same_connection() {
     assert_eq!(client.packet().await.as_deref(), Some("44{\"message\":\"an access token is needed\"}"));
     client.send(format!("40{}", json!({ "token": ann.token }))).await;
     assert!(client.packet().await.unwrap().starts_with("40"));
+    assert_eq!(client.event().await.0, "ready");
     assert_eq!(client.events().await, []);
 }
 
@@ -127,6 +128,7 @@ async fn a_chat_that_is_created_while_one_is_being_let_in_is_not_missed() {
     let chat = world.use_cases.create_chat.run(&bob.principal(&world), request).await.unwrap().record.id;
     gate.let_through(1);
     assert!(client.packet().await.unwrap().starts_with("40"));
+    assert_eq!(client.event().await.0, "ready");
     world.say(&bob, chat, "hello").await;
     let (name, payload) = client.event().await;
     assert_eq!((name.as_str(), &payload["content"]), ("new_message", &json!("hello")));

@@ -76,11 +76,12 @@ async fn create_chat_tells_every_socket_of_every_member_and_lets_them_in() {
     let people = [scene.user(&scene.ann, true), scene.user(&scene.bob, true)];
     let chat = json!({
         "id": id, "name": "Book club", "is_group": true, "members_array": people, "last_message": null,
-        "pinned": false, "created_at": "2026-01-01T00:00:00.000000Z",
+        "pinned": false, "created_at": "2026-01-01T00:00:00.000000Z", "version": 1,
     });
     assert_eq!(answer, json!({ "ok": true, "chat": chat }));
     let members = [scene.ann.id, scene.bob.id];
-    let news = json!(["chat_created", { "chat": id, "name": "Book club", "is_group": true, "members_array": members }]);
+    let told = json!({ "chat": id, "name": "Book club", "is_group": true, "members_array": members, "version": 1 });
+    let news = json!(["chat_created", told]);
     scene.check(Some(&news), Some(&news), Some(&news)).await;
 
     let hello = json!({ "message": { "chat_id": id, "content": "welcome", "message_type": "text" } });
@@ -97,7 +98,8 @@ async fn a_direct_chat_is_made_once_and_then_told_only_to_the_socket_that_asks()
     let made = scene.phone.call("create_chat", ask(&scene.bob)).await;
     let members = [scene.ann.id, scene.bob.id];
     let id = &made["chat"]["id"];
-    let news = json!(["chat_created", { "chat": id, "name": null, "is_group": false, "members_array": members }]);
+    let told = json!({ "chat": id, "name": null, "is_group": false, "members_array": members, "version": 1 });
+    let news = json!(["chat_created", told]);
     scene.check(Some(&news), Some(&news), Some(&news)).await;
 
     let found = scene.other.call("create_chat", ask(&scene.ann)).await;
@@ -140,12 +142,12 @@ async fn send_message_tells_every_socket_of_every_member_but_the_sending_one() {
     let created_at = "2026-01-01T00:00:00.000000Z";
     let message = json!({
         "id": id, "chat_id": scene.chat, "seq": 1, "user_id": scene.ann.id, "message_type": "json",
-        "content": "{\"a\":[1]}", "likes_array": [], "created_at": created_at,
+        "content": "{\"a\":[1]}", "likes_array": [], "created_at": created_at, "version": 2,
     });
-    assert_eq!(answer, json!({ "ok": true, "message": message }));
+    assert_eq!(answer, json!({ "ok": true, "message": message, "duplicate": false }));
     let news = json!(["new_message", {
         "chat": scene.chat, "content": "{\"a\":[1]}", "message_type": "json", "id": id, "seq": 1,
-        "user_id": scene.ann.id, "created_at": created_at,
+        "user_id": scene.ann.id, "created_at": created_at, "version": 2,
     }]);
     scene.check(None, Some(&news), Some(&news)).await;
 }
@@ -182,12 +184,14 @@ async fn toggle_like_message_tells_every_socket_of_every_member_but_the_liking_o
     let bob = scene.bob.clone();
     let message = scene.world.message(ChatId::new(scene.chat), &bob).await;
     let (ann, chat) = (scene.ann.id, scene.chat);
-    let steps = [(true, 1), (false, 0), (true, 1)];
-    for (liked, likes) in steps {
+    let steps = [(true, 1, 3), (false, 0, 4), (true, 1, 5)];
+    for (liked, likes, version) in steps {
         let answer = scene.phone.call("toggle_like_message", json!({ "message": { "id": message } })).await;
-        assert_eq!(answer, json!({ "ok": true, "message_id": message, "liked": liked, "likes": likes }));
-        let payload = json!({ "message_id": message, "chat": chat, "user_id": ann, "liked": liked, "likes": likes });
-        let news = json!(["message_liked", payload]);
+        let own = json!({ "ok": true, "message_id": message, "liked": liked, "likes": likes, "version": version });
+        assert_eq!(answer, own);
+        let news = json!(["message_liked", {
+            "message_id": message, "chat": chat, "user_id": ann, "liked": liked, "likes": likes, "version": version,
+        }]);
         scene.check(None, Some(&news), Some(&news)).await;
     }
     let answer = scene.other.call("toggle_like_message", json!({ "message": { "id": message } })).await;
@@ -210,8 +214,8 @@ async fn toggle_chat_pin_tells_every_socket_of_that_user_alone() {
     let ask = json!({ "chat": { "id": scene.chat } });
     for (pinned, name) in [(true, "chat_pinned"), (false, "chat_unpinned")] {
         let answer = scene.phone.call("toggle_chat_pin", ask.clone()).await;
-        assert_eq!(answer, json!({ "ok": true, "chat": scene.chat, "pinned": pinned }));
-        let news = json!([name, { "chat": scene.chat }]);
+        assert_eq!(answer, json!({ "ok": true, "chat": scene.chat, "pinned": pinned, "version": 1 }));
+        let news = json!([name, { "chat": scene.chat, "version": 1 }]);
         scene.check(Some(&news), Some(&news), None).await;
     }
     check_problem(&scene.phone.call("toggle_chat_pin", json!({ "chat": { "id": 999_999 } })).await, 404, &[]);

@@ -11,6 +11,7 @@ mod support;
 
 mod authorization;
 mod connecting;
+mod delivery;
 mod events;
 mod lifetime;
 mod malformed;

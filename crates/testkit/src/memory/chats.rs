@@ -5,38 +5,23 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{ChatId, ChatRecord, MemberList, NewChat, Timestamp, UserId};
-use mango_domain::ports::{Chats, CreateChatError, CreatedChat, StoredChat};
+use mango_domain::model::{ChatId, ChatRecord, Event, MemberList, NewChat, PinToggle, Timestamp, UserId, Version};
+use mango_domain::ports::{Announcer, Chats, CreateChatError, CreatedChat, StoredChat};
 
 use super::MemoryStore;
 use super::store::{Room, State};
 
 #[async_trait]
 impl Chats for MemoryStore {
-    async fn create(&self, chat: NewChat) -> Result<CreatedChat, CreateChatError> {
-        let mut state = self.enter("create chat")?;
-        let ids = chat.members.ids();
-        let unknown: Vec<UserId> = ids.iter().copied().filter(|id| !state.users.contains_key(id)).collect();
-        if !unknown.is_empty() {
-            return Err(CreateChatError::UnknownMembers(unknown));
+    async fn create(&self, chat: NewChat, announcer: Announcer) -> Result<CreatedChat, CreateChatError> {
+        let _turn = self.turn().await;
+        let created = self.create_now(chat)?;
+        let Announcer { events, origin } = announcer;
+        if let Some(event) = created.news(origin) {
+            events.publish(event).await;
         }
-        if let MemberList::Direct(pair) = &chat.members
-            && let Some(room) = state.direct.get(pair).and_then(|id| state.chats.get(id))
-        {
-            return Ok(CreatedChat { chat: seen_by(&state, room, chat.creator), is_new: false });
-        }
-        let id = ChatId::new(state.next_id());
-        if let MemberList::Direct(pair) = &chat.members {
-            state.direct.insert(*pair, id);
-        }
-        let record = ChatRecord { id, name: chat.name, kind: chat.members.kind(), created_at: chat.created_at };
-        let members = ids.into_iter().collect();
-        let room = Room { record, members, pins: BTreeSet::new(), messages: Vec::new() };
-        let created = CreatedChat { chat: seen_by(&state, &room, chat.creator), is_new: true };
-        state.chats.insert(id, room);
         Ok(created)
     }
-
     async fn list(&self, user: UserId, pinned_only: bool) -> Result<Vec<StoredChat>, Failure> {
         let state = self.enter("list chats")?;
         let shown = |room: &&Room| room.members.contains(&user) && (!pinned_only || room.pins.contains(&user));
@@ -55,24 +40,61 @@ impl Chats for MemoryStore {
         Ok(state.chats.values().filter(|room| room.members.contains(&user)).map(|room| room.record.id).collect())
     }
 
-    async fn toggle_pin(&self, chat: ChatId, user: UserId, _now: Timestamp) -> Result<Option<bool>, Failure> {
-        let mut state = self.enter("toggle pin")?;
-        Ok(state.room_mut(chat, user).map(|room| {
+    async fn toggle_pin(
+        &self,
+        chat: ChatId,
+        user: UserId,
+        _now: Timestamp,
+        announcer: Announcer,
+    ) -> Result<Option<PinToggle>, Failure> {
+        let _turn = self.turn().await;
+        let toggled = self.enter("toggle pin")?.room_mut(chat, user).map(|room| {
             let unpinned = room.pins.remove(&user);
             if !unpinned {
                 room.pins.insert(user);
             }
-            !unpinned
-        }))
+            PinToggle { chat, user, pinned: !unpinned, version: room.record.version }
+        });
+        if let Some(pin) = toggled {
+            announcer.events.publish(Event::PinToggled { pin }).await;
+        }
+        Ok(toggled)
+    }
+}
+
+impl MemoryStore {
+    fn create_now(&self, chat: NewChat) -> Result<CreatedChat, CreateChatError> {
+        let mut state = self.enter("create chat")?;
+        let ids = chat.members.ids();
+        let unknown: Vec<UserId> = ids.iter().copied().filter(|id| !state.users.contains_key(id)).collect();
+        if !unknown.is_empty() {
+            return Err(CreateChatError::UnknownMembers(unknown));
+        }
+        if let MemberList::Direct(pair) = &chat.members
+            && let Some(room) = state.direct.get(pair).and_then(|id| state.chats.get(id))
+        {
+            return Ok(CreatedChat { chat: seen_by(&state, room, chat.creator), is_new: false });
+        }
+        let id = ChatId::new(state.next_id());
+        if let MemberList::Direct(pair) = &chat.members {
+            state.direct.insert(*pair, id);
+        }
+        let (kind, version) = (chat.members.kind(), Version::new(1));
+        let record = ChatRecord { id, name: chat.name, kind, created_at: chat.created_at, version };
+        let members = ids.into_iter().collect();
+        let room = Room { record, members, pins: BTreeSet::new(), messages: Vec::new() };
+        let created = CreatedChat { chat: seen_by(&state, &room, chat.creator), is_new: true };
+        state.chats.insert(id, room);
+        Ok(created)
     }
 }
 
 /// When something last happened in the chat.
-fn active_at(room: &Room) -> Timestamp {
+pub(super) fn active_at(room: &Room) -> Timestamp {
     room.messages.last().map_or(room.record.created_at, |entry| entry.message.created_at)
 }
 
-fn seen_by(state: &State, room: &Room, user: UserId) -> StoredChat {
+pub(super) fn seen_by(state: &State, room: &Room, user: UserId) -> StoredChat {
     StoredChat {
         record: room.record.clone(),
         members: state.briefs(&room.members),

@@ -1,8 +1,9 @@
 //! Every port in memory: exact, fast, and without secrets worth keeping.
 //!
-//! [`MemoryStore`] has the five store ports over one state and passes the contract suite. The other ports are fakes that a
+//! [`MemoryStore`] has the six store ports over one state and passes the contract suite. The other ports are fakes that a
 //! test can look into: a clock that is set, events that are recorded, files in a folder of their own.
 
+mod changes;
 mod chats;
 mod clock;
 mod events;
@@ -38,7 +39,7 @@ pub use tokens::PlainTokens;
 
 /// All ports together, each as what it is, so that a test can arrange and look.
 pub struct Memory {
-    /// The five store ports.
+    /// The six store ports.
     pub store: Arc<MemoryStore>,
     /// Who is connected.
     pub presence: Arc<MemoryPresence>,
@@ -82,13 +83,14 @@ impl Memory {
     /// The ports, for wiring. Fields can be replaced by others, such as a real adapter that is under test.
     #[must_use]
     pub fn ports(&self) -> Ports {
-        let Stores { users, sessions, chats, messages, likes } = self.stores();
+        let Stores { users, sessions, chats, messages, likes, changes } = self.stores();
         Ports {
             users,
             sessions,
             chats,
             messages,
             likes,
+            changes,
             passwords: Arc::new(PlainPasswords),
             tokens: self.tokens.clone(),
             images: Arc::new(FakeImages),

@@ -1,4 +1,4 @@
-//! The state that the five store ports share.
+//! The state that the store ports share.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use mango_domain::Failure;
 use mango_domain::model::{
     ChatId, ChatRecord, DirectPair, Message, MessageId, PasswordHash, PostedMessage, RefreshHash, SessionId, Timestamp,
-    User, UserBrief, UserId,
+    User, UserBrief, UserId, Version,
 };
 
 use crate::Stores;
@@ -16,10 +16,12 @@ use crate::Stores;
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
+    /// Held from before a change of a chat until it is published, so that both come in the same order.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl MemoryStore {
-    /// The store as the five ports.
+    /// The store as its six ports.
     #[must_use]
     pub fn stores(this: &Arc<Self>) -> Stores {
         Stores {
@@ -28,6 +30,7 @@ impl MemoryStore {
             chats: this.clone(),
             messages: this.clone(),
             likes: this.clone(),
+            changes: this.clone(),
         }
     }
 
@@ -41,6 +44,11 @@ impl MemoryStore {
     /// could say so.
     pub fn lose_next_answer(&self, operation: &'static str) {
         self.lock().losing = Some(operation);
+    }
+
+    /// Waits for the changes of chats that came before.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// The state, for an operation that is not to fail this time.
@@ -115,6 +123,14 @@ pub(super) struct Entry {
 pub(super) struct Place {
     pub chat: ChatId,
     pub index: usize,
+}
+
+impl Room {
+    /// Takes the next version.
+    pub fn change(&mut self) -> Version {
+        self.record.version = Version::new(self.record.version.get() + 1);
+        self.record.version
+    }
 }
 
 impl State {

@@ -7,7 +7,7 @@ use mango_domain::ports::{CreateChatError, StoredChat};
 
 use super::together;
 use crate::Stores;
-use crate::build::{direct, group, message, moment, photo, user, users};
+use crate::build::{direct, group, message, moment, photo, unheard, user, users};
 
 /// `create` gives the new chat with its members in order of id, without messages and without a pin.
 pub async fn a_new_group_is_as_its_creator_sees_it(stores: Stores) {
@@ -47,7 +47,7 @@ pub async fn unknown_members_create_nothing(stores: Stores) {
         (direct(nobody[0], ids[0]), &[nobody[0]]),
         (group(nobody[5], &[]), &[nobody[5]]),
     ] {
-        match stores.chats.create(chat.build()).await {
+        match stores.chats.create(chat.build(), unheard()).await {
             Err(CreateChatError::UnknownMembers(mut unknown)) => {
                 unknown.sort();
                 assert_eq!(unknown, expected);
@@ -114,13 +114,13 @@ pub async fn an_existing_direct_chat_is_as_the_caller_sees_it(stores: Stores) {
     let ids = users(&stores, 2).await;
     let chat = direct(ids[0], ids[1]).add(&stores).await;
     let last = message(chat, ids[0]).add(&stores).await;
-    stores.likes.toggle(last.id, ids[1], moment(1)).await.expect("like");
-    stores.chats.toggle_pin(chat, ids[1], moment(1)).await.expect("pin");
+    stores.likes.toggle(last.id, ids[1], moment(1), unheard()).await.expect("like");
+    stores.chats.toggle_pin(chat, ids[1], moment(1), unheard()).await.expect("pin");
     for (caller, other, pinned) in [(0, 1, false), (1, 0, true)] {
         let seen = direct(ids[caller], ids[other]).create(&stores).await.chat;
         assert_eq!(seen.pinned, pinned);
         let posted = seen.last_message.expect("a last message");
-        assert_eq!(posted.message, last);
+        assert_eq!(posted.message.id, last.id);
         assert_eq!(posted.likes.iter().map(|liker| liker.id).collect::<Vec<_>>(), [ids[1]]);
     }
 }
@@ -190,16 +190,16 @@ pub async fn the_list_shows_members_last_messages_likes_and_pins(stores: Stores)
     let old = message(busy, ann.id).text("old").at(moment(3)).add(&stores).await;
     let last = message(busy, bob.id).text("last").at(moment(4)).add(&stores).await;
     for (liked, liker) in [(old.id, ann.id), (last.id, bob.id), (last.id, ann.id)] {
-        stores.likes.toggle(liked, liker, moment(5)).await.expect("like");
+        stores.likes.toggle(liked, liker, moment(5), unheard()).await.expect("like");
     }
-    stores.chats.toggle_pin(busy, ann.id, moment(6)).await.expect("pin");
+    stores.chats.toggle_pin(busy, ann.id, moment(6), unheard()).await.expect("pin");
 
     for (viewer, expected_pin, expected_chats) in [(ann.id, true, &[busy, quiet][..]), (bob.id, false, &[busy])] {
         let listed = list(&stores, viewer).await;
         assert_eq!(listed.iter().map(|chat| chat.record.id).collect::<Vec<_>>(), expected_chats);
         assert_eq!(listed[0].pinned, expected_pin);
         let posted = listed[0].last_message.clone().expect("a last message");
-        assert_eq!(posted.message, last);
+        assert_eq!(posted.message.id, last.id);
         let briefs = [&ann, &bob].map(|u| UserBrief { id: u.id, name: u.name.clone(), photo: u.photo.clone() });
         assert_eq!(posted.likes, briefs);
         assert_eq!(listed[0].members, briefs);
@@ -228,12 +228,12 @@ pub async fn the_pinned_list_has_only_the_pinned(stores: Stores) {
         chats.push(group(ids[0], &[ids[1]]).at(moment(second)).add(&stores).await);
     }
     for (chat, pinner) in [(2, 0), (0, 0), (1, 1)] {
-        stores.chats.toggle_pin(chats[chat], ids[pinner], moment(40)).await.expect("pin");
+        stores.chats.toggle_pin(chats[chat], ids[pinner], moment(40), unheard()).await.expect("pin");
     }
     check_pinned(&stores, ids[0], &[chats[2], chats[0]]).await;
     check_pinned(&stores, ids[1], &[chats[1]]).await;
     check_list(&stores, ids[0], &[chats[2], chats[1], chats[0]]).await;
-    stores.chats.toggle_pin(chats[2], ids[0], moment(41)).await.expect("pin");
+    stores.chats.toggle_pin(chats[2], ids[0], moment(41), unheard()).await.expect("pin");
     check_pinned(&stores, ids[0], &[chats[0]]).await;
 }
 
@@ -270,13 +270,13 @@ pub async fn pins_are_toggled_by_members_alone(stores: Stores) {
     let ids = users(&stores, 3).await;
     let chat = group(ids[0], &[ids[1]]).add(&stores).await;
     for (user, expected) in [(0, Some(true)), (1, Some(true)), (0, Some(false)), (0, Some(true)), (2, None)] {
-        let toggled = stores.chats.toggle_pin(chat, ids[user], moment(1)).await.expect("pin");
-        assert_eq!(toggled, expected, "user {user}");
+        let toggled = stores.chats.toggle_pin(chat, ids[user], moment(1), unheard()).await.expect("pin");
+        assert_eq!(toggled.map(|toggled| toggled.pinned), expected, "user {user}");
         let seen = find(&stores, chat, ids[user]).await.map(|chat| chat.pinned);
         assert_eq!(seen, expected, "user {user}");
     }
     let unknown = ChatId::new(chat.get() + 1);
-    assert_eq!(stores.chats.toggle_pin(unknown, ids[0], moment(1)).await.expect("pin"), None);
+    assert_eq!(stores.chats.toggle_pin(unknown, ids[0], moment(1), unheard()).await.expect("pin"), None);
 }
 
 /// As many concurrent toggles set the pin as take it away when their number is even.
@@ -286,11 +286,11 @@ pub async fn concurrent_pin_toggles_are_decided_one_after_the_other(stores: Stor
     let chat = group(me, &[]).add(&stores).await;
     let toggled = together((0..8).map(|_| {
         let store = Arc::clone(&stores.chats);
-        async move { store.toggle_pin(chat, me, moment(1)).await.expect("pin") }
+        async move { store.toggle_pin(chat, me, moment(1), unheard()).await.expect("pin") }
     }))
     .await;
-    assert_eq!(toggled.iter().filter(|pinned| **pinned == Some(true)).count(), 4, "{toggled:?}");
-    assert_eq!(toggled.iter().filter(|pinned| **pinned == Some(false)).count(), 4, "{toggled:?}");
+    assert_eq!(toggled.iter().flatten().filter(|toggled| toggled.pinned).count(), 4, "{toggled:?}");
+    assert_eq!(toggled.iter().flatten().filter(|toggled| !toggled.pinned).count(), 4, "{toggled:?}");
     assert_eq!(find(&stores, chat, me).await.map(|chat| chat.pinned), Some(false));
 }
 

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use mango_domain::model::{ChatId, LikeToggle, MessageId, PageRequest, UserId};
+use mango_domain::model::{ChatId, LikeToggle, MessageId, PageRequest, UserId, Version};
 
 use super::together;
 use crate::Stores;
-use crate::build::{group, message, moment, users};
+use crate::build::{group, message, moment, unheard, users};
 
 /// Toggling gives a like, then takes it back, and counts those of all users.
 pub async fn a_like_is_given_and_taken_back(stores: Stores) {
     let (ids, chat, said) = scene(&stores, 3).await;
-    for (user, liked, likes) in
-        [(0, true, 1), (1, true, 2), (2, true, 3), (1, false, 2), (0, false, 1), (0, true, 2), (2, false, 1)]
-    {
-        let expected = LikeToggle { chat, message: said, user: ids[user], liked, likes };
+    let toggles = [(0, true, 1), (1, true, 2), (2, true, 3), (1, false, 2), (0, false, 1), (0, true, 2), (2, false, 1)];
+    // The chat and its message have the versions before.
+    for ((user, liked, likes), version) in toggles.into_iter().zip((3..).map(Version::new)) {
+        let expected = LikeToggle { chat, message: said, user: ids[user], liked, likes, version };
         assert_eq!(toggle(&stores, said, ids[user]).await, Some(expected));
     }
     assert_eq!(likers(&stores, chat, ids[0]).await, [ids[0]]);
@@ -38,10 +38,10 @@ pub async fn likes_are_for_members_alone(stores: Stores) {
 pub async fn likes_of_different_messages_do_not_mix(stores: Stores) {
     let (ids, chat, first) = scene(&stores, 2).await;
     let second = message(chat, ids[1]).add(&stores).await.id;
-    for (message, user, liked, likes) in
-        [(first, 0, true, 1), (second, 0, true, 1), (second, 1, true, 2), (first, 0, false, 0), (second, 0, false, 1)]
-    {
-        let expected = LikeToggle { chat, message, user: ids[user], liked, likes };
+    let toggles =
+        [(first, 0, true, 1), (second, 0, true, 1), (second, 1, true, 2), (first, 0, false, 0), (second, 0, false, 1)];
+    for ((message, user, liked, likes), version) in toggles.into_iter().zip((4..).map(Version::new)) {
+        let expected = LikeToggle { chat, message, user: ids[user], liked, likes, version };
         assert_eq!(toggle(&stores, message, ids[user]).await, Some(expected));
     }
 }
@@ -86,14 +86,18 @@ async fn scene(stores: &Stores, count: u32) -> (Vec<UserId>, ChatId, MessageId) 
 }
 
 async fn toggle(stores: &Stores, message: MessageId, user: UserId) -> Option<LikeToggle> {
-    stores.likes.toggle(message, user, moment(1)).await.expect("toggle like")
+    stores.likes.toggle(message, user, moment(1), unheard()).await.expect("toggle like")
 }
 
 async fn toggle_together(stores: &Stores, message: MessageId, users: &[UserId]) -> Vec<LikeToggle> {
-    together(users.iter().copied().map(|user| {
-        let store = Arc::clone(&stores.likes);
-        async move { store.toggle(message, user, moment(1)).await.expect("toggle like").expect("a member likes") }
-    }))
+    together(
+        users.iter().copied().map(|user| {
+            let store = Arc::clone(&stores.likes);
+            async move {
+                store.toggle(message, user, moment(1), unheard()).await.expect("toggle like").expect("a member likes")
+            }
+        }),
+    )
     .await
 }
 

@@ -9,7 +9,7 @@ use mango_domain::model::{
 
 use super::together;
 use crate::Stores;
-use crate::build::{group, message, moment, photo, user, users};
+use crate::build::{group, message, moment, photo, unheard, user, users};
 
 /// `append` gives the message as it was described, and a page gives the same.
 pub async fn an_appended_message_is_read_as_sent(stores: Stores) {
@@ -251,7 +251,7 @@ pub async fn a_page_shows_likes(stores: Stores) {
         sent.push(message(chat, ann.id).add(&stores).await.id);
     }
     for (message, liker) in [(0, bob.id), (0, ann.id), (2, bob.id)] {
-        stores.likes.toggle(sent[message], liker, moment(1)).await.expect("like");
+        stores.likes.toggle(sent[message], liker, moment(1), unheard()).await.expect("like");
     }
     let [ann, bob] = [ann, bob].map(|user| UserBrief { id: user.id, name: user.name, photo: user.photo });
     let read = page(&stores, chat, bob.id, None, None, None).await.expect("a member reads");

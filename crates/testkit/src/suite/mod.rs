@@ -7,6 +7,7 @@
 //! expands to one test a case, each over its own `fresh_database().await`, which gives a
 //! [`StoreFixture`](crate::StoreFixture).
 
+pub mod changes;
 pub mod chats;
 pub mod likes;
 pub mod messages;
@@ -104,6 +105,16 @@ macro_rules! contract_suite {
             concurrent_likes_are_counted_one_after_the_other
             concurrent_toggles_of_one_user_alternate
             likes_are_shown_in_order_of_user
+        );
+        $crate::contract_suite!(@port $make, changes:
+            a_client_id_stands_for_one_message
+            a_message_keeps_its_client_id_and_its_version
+            events_come_in_the_order_of_versions
+            a_chat_that_was_there_is_told_to_who_asks
+            what_changed_is_told_from_any_version
+            pages_of_changes_add_up
+            gone_chats_and_pins_are_told
+            a_client_from_elsewhere_is_reset
         );
     };
     (@port $make:expr, $port:ident: $($case:ident)*) => {

@@ -48,11 +48,16 @@ impl Connecting {
         self
     }
 
-    /// Connects; the message of `connect_error` when that is refused.
+    /// Connects, and waits until the socket is ready; the message of `connect_error` when that is refused.
     pub async fn connect(self) -> Result<Client, String> {
         let mut client = self.open().await;
         match client.packet().await.unwrap().split_at(2) {
-            ("40", _) => Ok(client),
+            ("40", _) => {
+                let (event, ready) = client.event().await;
+                assert_eq!(event, "ready");
+                client.ready = ready;
+                Ok(client)
+            }
             ("44", reason) => {
                 let reason: Value = serde_json::from_str(reason).unwrap();
                 Err(reason["message"].as_str().unwrap().to_owned())
@@ -64,7 +69,7 @@ impl Connecting {
     /// Asks to be connected, and does not wait for the answer.
     pub async fn open(self) -> Client {
         let (socket, _) = connect_async(self.request).await.unwrap();
-        let mut client = Client { socket, next_ack: 0, events: VecDeque::new() };
+        let mut client = Client { ready: Value::Null, socket, next_ack: 0, events: VecDeque::new() };
         assert_eq!(client.packet().await.unwrap().get(..1), Some("0"), "the engine opens");
         client.send(format!("40{}", self.auth.unwrap_or_default())).await;
         client
@@ -73,6 +78,8 @@ impl Connecting {
 
 /// A client.
 pub struct Client {
+    /// What it was told once it was connected.
+    pub ready: Value,
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     next_ack: u64,
     events: VecDeque<Event>,

@@ -120,7 +120,13 @@ impl World {
 
     /// Sends a message to a chat from no socket at all.
     pub async fn say(&self, person: &Person, chat: ChatId, content: &str) {
-        let outgoing = Outgoing { chat, message_type: MessageType::Text, content: content.to_owned(), origin: None };
+        let outgoing = Outgoing {
+            chat,
+            message_type: MessageType::Text,
+            content: content.to_owned(),
+            client_id: None,
+            origin: None,
+        };
         self.use_cases.send_message.run(&person.principal(self), outgoing).await.unwrap();
     }
 

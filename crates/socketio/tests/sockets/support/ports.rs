@@ -6,11 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{
-    ChatId, ConnectionId, LikeToggle, Message, MessageId, MessagePage, NewChat, NewMessage, PageRequest, Timestamp,
+    ChatId, ConnectionId, LikeToggle, MessageId, MessagePage, NewChat, NewMessage, PageRequest, PinToggle, Timestamp,
     UserId,
 };
 use mango_domain::ports::{
-    Arrival, Chats, CreateChatError, CreatedChat, Departure, Likes, Messages, Presence, StoredChat,
+    Announcer, Appended, Arrival, Chats, CreateChatError, CreatedChat, Departure, Likes, Messages, Presence, StoredChat,
 };
 use mango_socketio::MemoryPresence;
 use tokio::sync::{Semaphore, mpsc};
@@ -23,7 +23,7 @@ pub struct PanickingLikes;
 
 #[async_trait]
 impl Likes for PanickingLikes {
-    async fn toggle(&self, _: MessageId, _: UserId, _: Timestamp) -> Result<Option<LikeToggle>, Failure> {
+    async fn toggle(&self, _: MessageId, _: UserId, _: Timestamp, _: Announcer) -> Result<Option<LikeToggle>, Failure> {
         panic!("a test wants to see what a panic does")
     }
 }
@@ -56,15 +56,14 @@ impl Gate {
     }
 }
 
-/// Messages that are appended at once and acknowledged only when the gate lets them, like commits that take their time.
+/// Messages that are appended, in their order, only when the gate lets them, like commits that take their time.
 pub struct HeldMessages(pub Arc<dyn Messages>, pub Gate);
 
 #[async_trait]
 impl Messages for HeldMessages {
-    async fn append(&self, message: NewMessage) -> Result<Option<Message>, Failure> {
-        let appended = self.0.append(message).await;
+    async fn append(&self, message: NewMessage, announcer: Announcer) -> Result<Option<Appended>, Failure> {
         self.1.pass().await;
-        appended
+        self.0.append(message, announcer).await
     }
 
     async fn page(&self, chat: ChatId, reader: UserId, page: PageRequest) -> Result<Option<MessagePage>, Failure> {
@@ -77,8 +76,8 @@ pub struct HeldChats(pub Arc<dyn Chats>, pub Gate);
 
 #[async_trait]
 impl Chats for HeldChats {
-    async fn create(&self, chat: NewChat) -> Result<CreatedChat, CreateChatError> {
-        self.0.create(chat).await
+    async fn create(&self, chat: NewChat, announcer: Announcer) -> Result<CreatedChat, CreateChatError> {
+        self.0.create(chat, announcer).await
     }
 
     async fn list(&self, user: UserId, pinned_only: bool) -> Result<Vec<StoredChat>, Failure> {
@@ -95,8 +94,14 @@ impl Chats for HeldChats {
         ids
     }
 
-    async fn toggle_pin(&self, chat: ChatId, user: UserId, now: Timestamp) -> Result<Option<bool>, Failure> {
-        self.0.toggle_pin(chat, user, now).await
+    async fn toggle_pin(
+        &self,
+        chat: ChatId,
+        user: UserId,
+        now: Timestamp,
+        announcer: Announcer,
+    ) -> Result<Option<PinToggle>, Failure> {
+        self.0.toggle_pin(chat, user, now, announcer).await
     }
 }
 

@@ -1,0 +1,95 @@
+//! Catching up: what a client knows, and what it is told.
+
+use std::collections::BTreeMap;
+
+use mango_domain::Error;
+use mango_domain::model::{Chat, ChatChanges, ChatId, Epoch, SyncPage, SyncRequest, UserId, Version};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::chat::ChatReply;
+use crate::message::MessageReply;
+
+/// What `sync` takes.
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"chats": {"1": 4, "2": 17}, "epoch": "5f0c5d4b8f6e4c1f9f0e3a5d7b9c1e2f", "limit": 200}))]
+pub struct SyncPayload {
+    /// For each chat that the client knows, by its id, the version up to which it knows everything. What is not named is told
+    /// from its beginning. At most 10,000.
+    #[serde(default)]
+    pub chats: BTreeMap<i64, i64>,
+    /// The epoch that these versions are of.
+    #[serde(default)]
+    pub epoch: Option<String>,
+    /// How many messages to tell at the most: 1 to 1000, 200 if not given.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 1000, default = 200)]
+    pub limit: Option<i64>,
+}
+
+impl SyncPayload {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on `chats` or `limit`.
+    pub fn into_domain(self) -> Result<SyncRequest, Error> {
+        let known = self.chats.into_iter().map(|(chat, version)| (ChatId::new(chat), Version::new(version))).collect();
+        Ok(SyncRequest::parse(known, self.epoch.map(Epoch::new), self.limit)?)
+    }
+}
+
+/// What changed since then, as it is now; applying it twice does no harm.
+#[derive(Serialize, ToSchema)]
+pub struct SyncReply {
+    /// The name of the database.
+    pub epoch: String,
+    /// Whether the client has to forget all chats and messages that it has kept before it applies this: it comes from another
+    /// database, or from a future that this one has lost.
+    pub reset: bool,
+    /// The chats that changed, most recently active first, at most 200.
+    pub chats: Vec<ChatChangesReply>,
+    /// The ids of chats that the client named and in which the user is not, or not any more: forget them.
+    pub gone: Vec<i64>,
+    /// The ids of all chats that the user has pinned.
+    pub pinned: Vec<i64>,
+    /// Whether there is more: ask again with the versions of this answer.
+    pub more: bool,
+}
+
+/// What changed in a chat.
+#[derive(Serialize, ToSchema)]
+pub struct ChatChangesReply {
+    /// The chat's id.
+    pub id: i64,
+    /// The version up to which the client knows everything with this.
+    pub version: i64,
+    /// Whether the chat has changes beyond that version.
+    pub more: bool,
+    /// The chat itself, when it is new to the client; else null.
+    pub chat: Option<ChatReply>,
+    /// The messages that were sent, liked or not liked any more, in order of their versions.
+    pub messages: Vec<MessageReply>,
+}
+
+impl SyncReply {
+    /// What a user is told.
+    #[must_use]
+    pub fn seen_by(reader: UserId, page: &SyncPage<Chat>) -> Self {
+        let changes = |ChatChanges { id, version, more, chat, messages }: &ChatChanges<Chat>| ChatChangesReply {
+            id: id.get(),
+            version: version.get(),
+            more: *more,
+            chat: chat.as_ref().map(|chat| ChatReply::seen_by(reader, chat)),
+            messages: messages.iter().map(|posted| MessageReply::seen_by(reader, posted)).collect(),
+        };
+        let ids = |chats: &[ChatId]| chats.iter().map(|chat| chat.get()).collect();
+        Self {
+            epoch: page.epoch.as_str().to_owned(),
+            reset: page.reset,
+            chats: page.chats.iter().map(changes).collect(),
+            gone: ids(&page.gone),
+            pinned: ids(&page.pinned),
+            more: page.more,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Catching up: what changed in a user's chats while a client was away.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::FieldError;
+use crate::model::{ChatId, PostedMessage, Version};
+use crate::ports::StoredChat;
+
+/// Names a database from its making on, so that a client learns that it speaks to another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch(String);
+
+impl Epoch {
+    /// Takes what the store, or a client, calls it.
+    #[must_use]
+    pub const fn new(name: String) -> Self {
+        Self(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a client knows, and how much it wants to be told at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncRequest {
+    known: BTreeMap<ChatId, Version>,
+    epoch: Option<Epoch>,
+    limit: u32,
+}
+
+impl SyncRequest {
+    /// How many messages an answer has when nothing is said.
+    pub const DEFAULT: u32 = 200;
+    /// How many messages an answer has at the most.
+    pub const MAX: u32 = 1000;
+    /// How many chats a client may name.
+    pub const MAX_KNOWN: usize = 10_000;
+    /// How many chats an answer tells of at the most.
+    pub const MAX_CHATS: usize = 200;
+
+    /// Checks a request.
+    ///
+    /// # Errors
+    /// A [`FieldError`] on `limit` or on `chats`.
+    pub fn parse(
+        known: BTreeMap<ChatId, Version>,
+        epoch: Option<Epoch>,
+        limit: Option<i64>,
+    ) -> Result<Self, FieldError> {
+        let limit = match limit {
+            None => Self::DEFAULT,
+            Some(given) => u32::try_from(given)
+                .ok()
+                .filter(|limit| (1..=Self::MAX).contains(limit))
+                .ok_or_else(|| FieldError::new("limit", format!("must be from 1 to {}", Self::MAX)))?,
+        };
+        if known.len() > Self::MAX_KNOWN {
+            return Err(FieldError::new("chats", format!("may name at most {} chats", Self::MAX_KNOWN)));
+        }
+        if let Some((chat, _)) = known.iter().find(|(_, version)| version.get() < 0) {
+            return Err(FieldError::new(format!("chats.{chat}"), "must not be negative"));
+        }
+        Ok(Self { known, epoch, limit })
+    }
+
+    /// How many messages at the most.
+    #[must_use]
+    pub const fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// Compares what the client knows with what there is: the epoch of the database, and the version of each chat of the
+    /// user in the order in which to tell of them.
+    ///
+    /// Versions have no holes and no two changes share one, so that a range of versions holds at most as many messages as it is
+    /// long. That is how the answer is kept to its limit before any message is read.
+    #[must_use]
+    pub fn plan(&self, epoch: &Epoch, chats: &[(ChatId, Version)]) -> SyncPlan {
+        let there: BTreeMap<ChatId, Version> = chats.iter().copied().collect();
+        let ahead = |(chat, known): (&ChatId, &Version)| there.get(chat).is_some_and(|version| known > version);
+        let reset = self.epoch.as_ref().is_some_and(|known| known != epoch) || self.known.iter().any(ahead);
+        let known = |chat| if reset { None } else { self.known.get(&chat).copied() };
+
+        let mut room = i64::from(self.limit);
+        let (mut ranges, mut more) = (Vec::new(), false);
+        for (chat, version) in chats.iter().copied() {
+            let after = known(chat).unwrap_or(Version::new(0));
+            if after >= version {
+                continue;
+            }
+            if room == 0 || ranges.len() == Self::MAX_CHATS {
+                more = true;
+                break;
+            }
+            // The first version is the chat's own making and holds no message.
+            let start = after.get().max(1);
+            let reached = version.get().min(start.saturating_add(room));
+            room -= reached - start;
+            more |= reached < version.get();
+            ranges.push(SyncRange { chat, after, reached: Version::new(reached), more: reached < version.get() });
+        }
+        let gone = if reset {
+            Vec::new()
+        } else {
+            self.known.keys().filter(|chat| !there.contains_key(chat)).copied().collect()
+        };
+        SyncPlan { reset, ranges, gone, more }
+    }
+}
+
+/// What to answer to a [`SyncRequest`], before it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncPlan {
+    /// Whether the client has to forget what it knows.
+    pub reset: bool,
+    /// The changes to read, in order.
+    pub ranges: Vec<SyncRange>,
+    /// The chats that the client named and the user is not in.
+    pub gone: Vec<ChatId>,
+    /// Whether there is more than this.
+    pub more: bool,
+}
+
+/// The changes of a chat with versions in `after < version <= reached`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncRange {
+    /// The chat.
+    pub chat: ChatId,
+    /// What the client knows.
+    pub after: Version,
+    /// What it knows then.
+    pub reached: Version,
+    /// Whether the chat has changes beyond.
+    pub more: bool,
+}
+
+impl SyncRange {
+    /// Whether the chat itself is new to the client.
+    #[must_use]
+    pub fn has_chat(&self) -> bool {
+        self.after.get() < 1
+    }
+}
+
+/// What changed, as a store gives it: the present state of what changed, so that applying it twice does no harm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncPage<C = StoredChat> {
+    /// The database.
+    pub epoch: Epoch,
+    /// Whether the client has to forget what it knows, because it comes from another database or from the future of this one.
+    pub reset: bool,
+    /// The chats that changed, most recently active first.
+    pub chats: Vec<ChatChanges<C>>,
+    /// The chats that the client named and that the user is not in, or not any more.
+    pub gone: Vec<ChatId>,
+    /// All chats that the user has pinned, in order of id.
+    pub pinned: Vec<ChatId>,
+    /// Whether there is more: ask again with the versions reached.
+    pub more: bool,
+}
+
+/// What changed in a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatChanges<C = StoredChat> {
+    /// Which.
+    pub id: ChatId,
+    /// What the client knows with this.
+    pub version: Version,
+    /// Whether the chat has changes beyond that version.
+    pub more: bool,
+    /// The chat itself with its members, when that is new to the client.
+    pub chat: Option<C>,
+    /// The messages that were sent, liked or not liked any more, in order of version.
+    pub messages: Vec<PostedMessage>,
+}

@@ -1,0 +1,17 @@
+//! The store of what changed since when.
+
+use async_trait::async_trait;
+
+use crate::Failure;
+use crate::model::{Epoch, SyncPage, SyncRequest, UserId};
+
+/// Tells what changed in the chats of a user.
+#[async_trait]
+pub trait Changes: Send + Sync {
+    /// The changes that a client has not seen, as [`SyncRequest::plan`] has it, in a bounded number of queries whatever the number
+    /// of chats. What is committed before the call is in the answer; what is committed during it may be.
+    async fn since(&self, user: UserId, request: SyncRequest) -> Result<SyncPage, Failure>;
+
+    /// The name of the database, which it was given when it was made and keeps.
+    async fn epoch(&self) -> Result<Epoch, Failure>;
+}

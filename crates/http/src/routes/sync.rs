@@ -1,0 +1,29 @@
+//! Catching up without a socket.
+
+use actix_web::http::Method;
+use actix_web::{HttpResponse, web};
+use mango_contract::sync::{SyncPayload, SyncReply};
+
+use crate::error::HttpError;
+use crate::extract::{Caller, Json, State};
+use crate::resource::resource;
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config.service(resource("/sync", [(Method::POST, web::route().to(sync))]));
+}
+
+/// Catch up
+///
+/// The same as the event `sync`: what changed in the caller's chats since the versions that the client knows, as it is now.
+/// While `more` is true there is more: ask again with the versions of the answer.
+#[utoipa::path(
+    post, path = "/sync", tag = "messages",
+    request_body = SyncPayload,
+    security(("login" = []), ("bearer" = [])),
+    responses((status = 200, description = "What changed", body = SyncReply))
+)]
+pub(crate) async fn sync(state: State, caller: Caller<Json<SyncPayload>>) -> Result<HttpResponse, HttpError> {
+    let Caller { principal, rest: Json(payload) } = caller;
+    let page = state.use_cases.sync.run(&principal, payload.into_domain()?).await?;
+    Ok(HttpResponse::Ok().json(SyncReply::seen_by(principal.user, &page)))
+}

@@ -1,0 +1,74 @@
+//! Sending messages and catching up without a socket.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Account, Answer, Server};
+
+async fn send(
+    server: &Server,
+    sender: &Account,
+    chat: impl std::fmt::Display,
+    key: Option<&str>,
+    body: &Value,
+) -> Answer {
+    let mut request = server.request(Method::POST, &format!("/message/{chat}")).bearer_auth(&sender.access).json(body);
+    if let Some(key) = key {
+        request = request.header("idempotency-key", key);
+    }
+    server.send(request).await
+}
+
+#[actix_web::test]
+async fn a_message_is_sent_once_however_often_it_is_posted() {
+    let server = Server::start().await;
+    let (ann, bob) = (server.account(1).await, server.account(2).await);
+    let chat = server.group(&ann, &[&bob], 0).await;
+    let named = json!({"content": "hi", "message_type": "text", "client_id": "k"});
+    let plain = json!({"content": "hi", "message_type": "text"});
+    let first = send(&server, &ann, chat, None, &named).await;
+    assert_eq!(first.status, 201, "{}", first.text());
+    let message = first.json();
+    assert_eq!((&message["seq"], &message["client_id"], &message["content"]), (&json!(1), &json!("k"), &json!("hi")));
+    for (key, body) in [(None, &named), (Some("k"), &plain), (Some("k"), &named)] {
+        let again = send(&server, &ann, chat, key, body).await;
+        assert_eq!((again.status, again.json()), (200, message.clone()), "{key:?} {body}");
+    }
+    for (key, body, field) in [
+        (Some("k"), json!({"content": "else", "message_type": "text"}), "client_id"),
+        (Some("l"), named.clone(), "Idempotency-Key"),
+        (Some("a b"), plain.clone(), "Idempotency-Key"),
+        (None, json!({"content": "", "message_type": "text"}), "content"),
+        (None, json!({"content": "x", "message_type": "smell"}), "message_type"),
+        (None, json!({"content": "x", "message_type": "text", "client_id": ""}), "client_id"),
+        (None, json!({"content": "x"}), "message_type"),
+    ] {
+        send(&server, &ann, chat, key, &body).await.assert_fields(&[field]);
+    }
+    send(&server, &ann, 999_999, None, &plain).await.assert_problem(404, "not-found");
+    let history = server.get_as(&bob, &format!("/message/{chat}")).await.json();
+    assert_eq!((history.as_array().map(Vec::len), history[0].get("client_id")), (Some(1), None));
+    let own = server.get_as(&ann, &format!("/message/{chat}")).await.json();
+    assert_eq!(own[0]["client_id"], "k");
+    assert_eq!(send(&server, &bob, chat, Some("k"), &plain).await.status, 201, "that of another user");
+}
+
+#[actix_web::test]
+async fn what_changed_can_be_asked_for() {
+    let server = Server::start().await;
+    let (ann, bob) = (server.account(1).await, server.account(2).await);
+    let chat = server.group(&ann, &[&bob], 3).await;
+    let listed = server.get_as(&bob, "/chat").await.json();
+    assert_eq!(listed[0]["version"], 4);
+    let sync = async |payload: Value| {
+        server.send(server.request(Method::POST, "/sync").bearer_auth(&bob.access).json(&payload)).await
+    };
+    let all = sync(json!({})).await.json();
+    assert_eq!((&all["chats"][0]["version"], &all["chats"][0]["chat"]["id"]), (&json!(4), &json!(chat)));
+    assert_eq!(all["chats"][0]["messages"].as_array().map(Vec::len), Some(3));
+    let rest = sync(json!({"chats": {chat.to_string(): 3}, "epoch": all["epoch"]})).await.json();
+    assert_eq!(rest["chats"][0]["messages"].as_array().map(Vec::len), Some(1));
+    let reset = sync(json!({"chats": {chat.to_string(): 9}})).await.json();
+    assert_eq!((&reset["reset"], &reset["chats"]), (&json!(true), &all["chats"]));
+    sync(json!({"limit": 0})).await.assert_fields(&["limit"]);
+}

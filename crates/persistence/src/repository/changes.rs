@@ -1,0 +1,117 @@
+//! The store of what changed since when.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use futures_util::FutureExt;
+use mango_domain::Failure;
+use mango_domain::model::{
+    ChatChanges, ChatId, Epoch, PostedMessage, SyncPage, SyncRange, SyncRequest, UserId, Version,
+};
+use mango_domain::ports::{Changes, StoredChat};
+
+use super::super::Conn;
+use super::super::schema::{chats, epoch, members, messages, pins};
+use super::chats::complete;
+use super::messages::with_likes;
+use super::rows::{ChatRow, MessageRow};
+use super::{Repository, for_ids};
+use crate::error::Fault;
+
+#[async_trait]
+impl Changes for Repository {
+    async fn since(&self, user: UserId, request: SyncRequest) -> Result<SyncPage, Failure> {
+        let epoch = self.epoch().await?;
+        self.read(move |conn| since(conn, user, request, epoch).boxed()).await.map_err(|fault| fault.during("sync"))
+    }
+
+    async fn epoch(&self) -> Result<Epoch, Failure> {
+        let read = || async { self.read(|conn| read_epoch(conn).boxed()).await };
+        self.epoch.get_or_try_init(read).await.cloned().map_err(|fault: Fault| fault.during("read epoch"))
+    }
+}
+
+/// Where every chat of the user is comes first: what is read after that may be newer and then is told once more the next time,
+/// which does no harm.
+async fn since(conn: &mut Conn, user: UserId, request: SyncRequest, epoch: Epoch) -> QueryResult<SyncPage> {
+    let versions: Vec<(i64, i64)> = members::table
+        .inner_join(chats::table)
+        .filter(members::user_id.eq(user.get()))
+        .order((chats::last_activity_at.desc(), chats::id.desc()))
+        .select((chats::id, chats::version))
+        .load(conn)
+        .await?;
+    let versions: Vec<_> = versions.into_iter().map(|(id, version)| (ChatId::new(id), Version::new(version))).collect();
+    let pinned: Vec<i64> =
+        pins::table.filter(pins::user_id.eq(user.get())).order(pins::chat_id).select(pins::chat_id).load(conn).await?;
+    let plan = request.plan(&epoch, &versions);
+    let mut whole = whole_chats(conn, &plan.ranges, &pinned).await?;
+    let mut changed = changed_messages(conn, &plan.ranges).await?;
+    let chats = plan.ranges.into_iter().map(|SyncRange { chat, reached, more, .. }| ChatChanges {
+        id: chat,
+        version: reached,
+        more,
+        chat: whole.remove(&chat),
+        messages: changed.remove(&chat).unwrap_or_default(),
+    });
+    Ok(SyncPage {
+        epoch,
+        reset: plan.reset,
+        chats: chats.collect(),
+        gone: plan.gone,
+        pinned: pinned.into_iter().map(ChatId::new).collect(),
+        more: plan.more,
+    })
+}
+
+async fn read_epoch(conn: &mut Conn) -> QueryResult<Epoch> {
+    epoch::table.filter(epoch::one.eq(true)).select(epoch::name).get_result(conn).await.map(Epoch::new)
+}
+
+/// The chats that are new to the client.
+async fn whole_chats(
+    conn: &mut Conn,
+    ranges: &[SyncRange],
+    pinned: &[i64],
+) -> QueryResult<HashMap<ChatId, StoredChat>> {
+    let ids: Vec<i64> = ranges.iter().filter(|range| range.has_chat()).map(|range| range.chat.get()).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<ChatRow> = for_ids(conn, &ids, |conn, ids| {
+        chats::table.filter(chats::id.eq_any(ids)).select(ChatRow::as_select()).load(conn).boxed()
+    })
+    .await?;
+    let pinned: HashSet<i64> = pinned.iter().copied().collect();
+    let heads = rows
+        .into_iter()
+        .map(|row| {
+            let is_pinned = pinned.contains(&row.id);
+            (row, is_pinned)
+        })
+        .collect();
+    Ok(complete(conn, heads).await?.into_iter().map(|chat| (chat.record.id, chat)).collect())
+}
+
+/// The messages in the ranges, in order of version, in one query. Each range holds at most as many as it is long.
+async fn changed_messages(conn: &mut Conn, ranges: &[SyncRange]) -> QueryResult<HashMap<ChatId, Vec<PostedMessage>>> {
+    let mut query = messages::table.select(MessageRow::as_select()).into_boxed();
+    let mut any = false;
+    for SyncRange { chat, after, reached, .. } in ranges {
+        any = true;
+        let inside = messages::version.gt(after.get()).and(messages::version.le(reached.get()));
+        query = query.or_filter(messages::chat_id.eq(chat.get()).and(inside));
+    }
+    if !any {
+        return Ok(HashMap::new());
+    }
+    let mut rows: Vec<MessageRow> = query.load(conn).await?;
+    rows.sort_unstable_by_key(|row| (row.chat_id, row.version));
+    let mut of_chat: HashMap<ChatId, Vec<PostedMessage>> = HashMap::new();
+    for posted in with_likes(conn, rows).await? {
+        of_chat.entry(posted.message.chat).or_default().push(posted);
+    }
+    Ok(of_chat)
+}

@@ -1,0 +1,78 @@
+//! The committing of groups of changes, each group in one transaction.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use diesel_async::pooled_connection::deadpool::Pool;
+use futures_util::FutureExt;
+use mango_domain::model::{ChatId, Version};
+use tokio::runtime::Handle;
+
+use super::super::schema::chats;
+use super::super::{Conn, append, bounded, transaction};
+use super::chats::{create, toggle_pin};
+use super::likes::toggle;
+use crate::error::Fault;
+use crate::writers::{Change, Commit, Group, Outcome};
+
+/// Commits groups, each with a connection of the pool.
+pub(crate) struct Committer {
+    pub(crate) pool: Pool<Conn>,
+    pub(crate) operation_timeout: Duration,
+}
+
+#[async_trait]
+impl Commit for Committer {
+    async fn commit(&self, group: Group) -> Result<Vec<Outcome>, Fault> {
+        let conn = self.pool.get().await?;
+        bounded(conn, self.operation_timeout, &Handle::current(), move |conn| commit(conn, group).boxed()).await
+    }
+
+    async fn versions(&self, chats: Vec<ChatId>) -> Result<Vec<(ChatId, Version)>, Fault> {
+        let conn = self.pool.get().await?;
+        let ids: Vec<i64> = chats.into_iter().map(ChatId::get).collect();
+        let versions = bounded(conn, self.operation_timeout, &Handle::current(), move |conn| {
+            transaction(conn, move |conn| lock(conn, ids).boxed()).boxed()
+        })
+        .await?;
+        Ok(versions.into_iter().map(|(chat, version)| (ChatId::new(chat), Version::new(version))).collect())
+    }
+}
+
+async fn commit(conn: &mut Conn, group: Group) -> QueryResult<Vec<Outcome>> {
+    if group.iter().all(Change::is_message) {
+        let appended = append::append_alone(conn, group).await?;
+        return Ok(appended.into_iter().map(Outcome::Appended).collect());
+    }
+    transaction(conn, move |conn| commit_mixed(conn, group).boxed()).await
+}
+
+async fn commit_mixed(conn: &mut Conn, group: Group) -> QueryResult<Vec<Outcome>> {
+    // Who locks several chats locks them in order of id, so that two nodes cannot lock each other out.
+    let chats: BTreeSet<i64> = group.iter().filter_map(Change::chat).map(ChatId::get).collect();
+    if chats.len() > 1 {
+        lock(conn, chats.into_iter().collect()).await?;
+    }
+    let mut outcomes = Vec::with_capacity(group.len());
+    if group.iter().any(Change::is_message) {
+        outcomes.extend(append::append(conn, Group::clone(&group)).await?.into_iter().map(Outcome::Appended));
+    }
+    for change in group.iter() {
+        outcomes.push(match change {
+            Change::Append(_) => continue,
+            Change::Like(like) => Outcome::Liked(toggle(conn, *like).await?),
+            Change::Pin(pin) => Outcome::Pinned(toggle_pin(conn, *pin).await?),
+            Change::Create(chat) => Outcome::Created(create(conn, chat).await?),
+        });
+    }
+    Ok(outcomes)
+}
+
+/// Locks chats until the end of the transaction, and gives their versions.
+async fn lock(conn: &mut Conn, ids: Vec<i64>) -> QueryResult<Vec<(i64, i64)>> {
+    let chosen = chats::table.filter(chats::id.eq_any(ids)).order(chats::id).select((chats::id, chats::version));
+    locking!(chosen).load(conn).await
+}

@@ -1,0 +1,49 @@
+//! What changed since when, in memory.
+
+use std::cmp::Reverse;
+
+use async_trait::async_trait;
+use mango_domain::Failure;
+use mango_domain::model::{ChatChanges, Epoch, SyncPage, SyncRange, SyncRequest, UserId};
+use mango_domain::ports::Changes;
+
+use super::MemoryStore;
+use super::chats::{active_at, seen_by};
+use super::store::{Room, State};
+
+/// The name of every store in memory.
+const EPOCH: &str = "memory";
+
+#[async_trait]
+impl Changes for MemoryStore {
+    async fn since(&self, user: UserId, request: SyncRequest) -> Result<SyncPage, Failure> {
+        let state = self.enter("sync")?;
+        let mut rooms: Vec<&Room> = state.chats.values().filter(|room| room.members.contains(&user)).collect();
+        rooms.sort_by_key(|room| Reverse((active_at(room), room.record.id)));
+        let versions: Vec<_> = rooms.iter().map(|room| (room.record.id, room.record.version)).collect();
+        let epoch = Epoch::new(EPOCH.to_owned());
+        let plan = request.plan(&epoch, &versions);
+        let chats = plan.ranges.into_iter().filter_map(|range| changes(&state, range, user)).collect();
+        let pinned = state.chats.values().filter(|room| room.pins.contains(&user)).map(|room| room.record.id).collect();
+        Ok(SyncPage { epoch, reset: plan.reset, chats, gone: plan.gone, pinned, more: plan.more })
+    }
+
+    async fn epoch(&self) -> Result<Epoch, Failure> {
+        drop(self.enter("read epoch")?);
+        Ok(Epoch::new(EPOCH.to_owned()))
+    }
+}
+
+fn changes(state: &State, range: SyncRange, user: UserId) -> Option<ChatChanges> {
+    let room = state.room(range.chat, user)?;
+    let inside = |version| version > range.after && version <= range.reached;
+    let mut changed: Vec<_> = room.messages.iter().filter(|entry| inside(entry.message.version)).collect();
+    changed.sort_by_key(|entry| entry.message.version);
+    Some(ChatChanges {
+        id: range.chat,
+        version: range.reached,
+        more: range.more,
+        chat: range.has_chat().then(|| seen_by(state, room, user)),
+        messages: changed.into_iter().map(|entry| state.posted(entry)).collect(),
+    })
+}
