@@ -63,6 +63,14 @@ mod clients {
         check(&Server::start(&[("DATABASE_URL", &database)]), "contract.mjs", "upgrade");
     }
 
+    #[test]
+    fn javascript_client_of_the_page_catches_up_after_any_interruption() {
+        let server = Server::start(&[]);
+        for mode in ["polling", "websocket", "upgrade"] {
+            check(&server, "delivery.mjs", mode);
+        }
+    }
+
     /// A server whose access tokens are good for two seconds.
     fn short_lived() -> Server {
         Server::start(&[("MANGO_ACCESS_TTL", "2s")])

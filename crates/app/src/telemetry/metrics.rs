@@ -47,7 +47,8 @@ const MEANINGS: [(Kind, &str, Series, &str); 17] = [
     (Counter, "mango_events_published_total", Published, "Events published to rooms, by event."),
     (Counter, "mango_publish_failures_total", Single, "Deliveries of a published event that failed."),
     (Counter, "mango_messages_total", Single, "Messages that were committed."),
-    (Histogram, "mango_commit_group_size", Single, "Messages that were committed in one transaction."),
+    (Counter, "mango_duplicate_messages_total", Single, "Messages that were sent again and were there already."),
+    (Histogram, "mango_commit_group_size", Single, "Changes of chats that were committed in one transaction."),
     (
         Gauge,
         "mango_database_connections",

@@ -41,10 +41,11 @@ await main({
     const { ada, bob, desk, phone, bobs, eves } = await company();
     const ack = await desk.ask('create_chat', group('Tea', bob, bob, ada));
     assert.equal(ack.ok, true);
-    assert.deepEqual(keys(ack.chat), ['created_at', 'id', 'is_group', 'last_message', 'members_array', 'name', 'pinned']);
+    assert.deepEqual(keys(ack.chat), ['created_at', 'id', 'is_group', 'last_message', 'members_array', 'name', 'pinned',
+      'version']);
     assert.deepEqual(ack.chat.members_array.map((member) => member.id), [ada.id, bob.id]);
     assert.deepEqual(keys(ack.chat.members_array[0]), ['id', 'name', 'online', 'photo']);
-    const told = { chat: ack.chat.id, name: 'Tea', is_group: true, members_array: [ada.id, bob.id] };
+    const told = { chat: ack.chat.id, name: 'Tea', is_group: true, members_array: [ada.id, bob.id], version: 1 };
     for (const socket of [desk, phone, bobs]) assert.deepEqual(await socket.take('chat_created'), told);
     for (const socket of [desk, phone, bobs, eves]) await socket.expectNothingMore();
     assert.deepEqual((await call('GET', `/chat/${told.chat}`, { token: bob.token })).body.name, 'Tea');
@@ -67,12 +68,12 @@ await main({
     const content = 'Hellö 👋🏽 "quoted" <b>\u202eright to left\u202c\n';
     const { ok, message } = await desk.ask('send_message', text(chat, content));
     assert.equal(ok, true);
-    const shape = ['chat_id', 'content', 'created_at', 'id', 'likes_array', 'message_type', 'seq', 'user_id'];
+    const shape = ['chat_id', 'content', 'created_at', 'id', 'likes_array', 'message_type', 'seq', 'user_id', 'version'];
     assert.deepEqual(keys(message), shape);
     assert.match(message.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
     const { id, seq, created_at } = message;
     assert.equal(seq, 1);
-    const told = { chat, content, message_type: 'text', id, seq, user_id: ada.id, created_at };
+    const told = { chat, content, message_type: 'text', id, seq, user_id: ada.id, created_at, version: 2 };
     for (const socket of [phone, bobs]) assert.deepEqual(await socket.take('new_message'), told);
     for (const socket of [desk, phone, bobs, eves]) await socket.expectNothingMore();
     const history = await call('GET', `/message/${chat}`, { token: ada.token });
@@ -84,6 +85,20 @@ await main({
     const acks = await Promise.all(Array.from({ length: 50 }, (_, n) => desk.ask('send_message', text(chat, `${n}`))));
     assert.deepEqual(acks.map((ack) => ack.message.seq), acks.map((_, n) => n + 1));
     for (let n = 0; n < 50; n += 1) assert.equal((await bobs.take('new_message')).content, `${n}`);
+  },
+
+  async 'a message that is sent again is the same message'() {
+    const { ada, chat, desk, phone, bobs } = await inGroup();
+    const named = (content) => ({ message: { chat_id: chat, content, message_type: 'text', client_id: 'c-1' } });
+    const first = await desk.ask('send_message', named('once'));
+    assert.equal(first.duplicate, false);
+    const acks = await Promise.all([desk, phone, desk].map((device) => device.ask('send_message', named('once'))));
+    for (const ack of acks) assert.deepEqual(ack, { ...first, duplicate: true });
+    assert.equal((await desk.ask('send_message', named('twice'))).error.errors[0].field, 'message.client_id');
+    assert.equal((await phone.take('new_message')).client_id, 'c-1');
+    assert.equal('client_id' in (await bobs.take('new_message')), false);
+    for (const socket of [desk, phone, bobs]) await socket.expectNothingMore();
+    assert.deepEqual((await call('GET', `/message/${chat}`, { token: ada.token })).body, [first.message]);
   },
 
   async 'all 25 types are taken, and content that does not fit its type is not'() {
@@ -111,23 +126,26 @@ await main({
     const { message } = await desk.ask('send_message', text(chat, 'like me'));
     const like = { message: { id: message.id } };
     for (const socket of [phone, bobs]) await socket.take('new_message');
-    assert.deepEqual(await bobs.ask('toggle_like_message', like), { ok: true, message_id: message.id, liked: true, likes: 1 });
-    const liked = { message_id: message.id, chat, user_id: bob.id, liked: true, likes: 1 };
+    const given = { message_id: message.id, liked: true, likes: 1, version: 3 };
+    assert.deepEqual(await bobs.ask('toggle_like_message', like), { ok: true, ...given });
+    const liked = { ...given, chat, user_id: bob.id };
     for (const socket of [desk, phone]) assert.deepEqual(await socket.take('message_liked'), liked);
     const [seen] = (await call('GET', `/message/${chat}`, { token: ada.token })).body;
     assert.deepEqual(seen.likes_array, [{ id: bob.id, name: 'Bob', photo: null }]);
-    assert.deepEqual(await bobs.ask('toggle_like_message', like), { ok: true, message_id: message.id, liked: false, likes: 0 });
+    const takenBack = { ok: true, message_id: message.id, liked: false, likes: 0, version: 4 };
+    assert.deepEqual(await bobs.ask('toggle_like_message', like), takenBack);
     for (const socket of [desk, phone]) assert.equal((await socket.take('message_liked')).liked, false);
     for (const socket of [desk, phone, bobs, eves]) await socket.expectNothingMore();
   },
 
   async 'a pin is told to the devices of the one who pins'() {
     const { ada, chat, desk, phone, bobs, eves } = await inGroup();
-    assert.deepEqual(await desk.ask('toggle_chat_pin', { chat: { id: chat } }), { ok: true, chat, pinned: true });
-    for (const socket of [desk, phone]) assert.deepEqual(await socket.take('chat_pinned'), { chat });
+    const toggle = (device) => device.ask('toggle_chat_pin', { chat: { id: chat } });
+    assert.deepEqual(await toggle(desk), { ok: true, chat, pinned: true, version: 1 });
+    for (const socket of [desk, phone]) assert.deepEqual(await socket.take('chat_pinned'), { chat, version: 1 });
     assert.deepEqual((await call('GET', '/chat/pinned', { token: ada.token })).body.map((one) => one.id), [chat]);
-    assert.deepEqual(await phone.ask('toggle_chat_pin', { chat: { id: chat } }), { ok: true, chat, pinned: false });
-    for (const socket of [desk, phone]) assert.deepEqual(await socket.take('chat_unpinned'), { chat });
+    assert.deepEqual(await toggle(phone), { ok: true, chat, pinned: false, version: 1 });
+    for (const socket of [desk, phone]) assert.deepEqual(await socket.take('chat_unpinned'), { chat, version: 1 });
     for (const socket of [desk, phone, bobs, eves]) await socket.expectNothingMore();
   },
 
@@ -150,6 +168,7 @@ await main({
   async 'malformed events get an error and leave the socket open'() {
     const { desk } = await company();
     const events = ['create_chat', 'send_message', 'toggle_like_message', 'toggle_chat_pin', 'authenticate'];
+    assert.equal((await desk.ask('sync', [])).error.status, 422);
     const odd = [null, true, 7, -1.5, 'text', '', [], {}, [{}], { chat: null, message: null }, { chat: 1, message: 1 },
       { chat: { id: 'x' }, message: { id: {} } }, { token: 5 }, { chat: [], message: [] }, Buffer.from([1, 2])];
     for (const event of events) {

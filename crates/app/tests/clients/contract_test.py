@@ -31,7 +31,7 @@ async def two_people_chat(http):
     ack = await desk.ask("create_chat", {"chat": {"name": "Tea", "is_group": True, "members_array": [bob["id"]]}})
     assert ack["ok"] is True
     chat = ack["chat"]["id"]
-    told = {"chat": chat, "name": "Tea", "is_group": True, "members_array": [ada["id"], bob["id"]]}
+    told = {"chat": chat, "name": "Tea", "is_group": True, "members_array": [ada["id"], bob["id"]], "version": 1}
     for device in (desk, phone, bobs):
         assert await device.take("chat_created") == told
     message = {"chat_id": chat, "content": "Hellö 👋", "message_type": "text"}
@@ -43,19 +43,19 @@ async def two_people_chat(http):
             "chat": chat,
             "content": "Hellö 👋",
             "message_type": "text",
-            **{key: sent[key] for key in ("id", "seq", "user_id", "created_at")},
+            **{key: sent[key] for key in ("id", "seq", "user_id", "created_at", "version")},
         }, got
     ack = await bobs.ask("toggle_like_message", {"message": {"id": sent["id"]}})
-    assert ack == {"ok": True, "message_id": sent["id"], "liked": True, "likes": 1}, ack
+    assert ack == {"ok": True, "message_id": sent["id"], "liked": True, "likes": 1, "version": 3}, ack
     for device in (desk, phone):
         assert (await device.take("message_liked"))["likes"] == 1
     ack = await desk.ask("toggle_chat_pin", {"chat": {"id": chat}})
-    assert ack == {"ok": True, "chat": chat, "pinned": True}, ack
+    assert ack == {"ok": True, "chat": chat, "pinned": True, "version": 1}, ack
     for device in (desk, phone):
-        assert await device.take("chat_pinned") == {"chat": chat}
+        assert await device.take("chat_pinned") == {"chat": chat, "version": 1}
     await desk.ask("toggle_chat_pin", {"chat": {"id": chat}})
     for device in (desk, phone):
-        assert await device.take("chat_unpinned") == {"chat": chat}
+        assert await device.take("chat_unpinned") == {"chat": chat, "version": 1}
     ack = await eves.ask("send_message", {"message": message})
     assert (ack["ok"], ack["error"]["status"]) == (False, 404), ack
     for device in (desk, phone, bobs, eves):

@@ -127,6 +127,7 @@ export async function connect(token, place = 'payload') {
     await within(new Promise((resolve) => engine.once('upgrade', resolve)), 'the upgrade to websocket');
   }
   assert.equal(engine.transport.name, mode === 'polling' ? 'polling' : 'websocket');
+  recorder.ready = await recorder.take('ready');
   return recorder;
 }
 

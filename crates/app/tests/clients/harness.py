@@ -41,6 +41,7 @@ class Device:
         )
         expected = "polling" if MODE == "polling" else "websocket"
         assert self.client.transport() == expected, self.client.transport()
+        self.ready = await self.take("ready")
         return self
 
     async def refused(self, **place):

@@ -1,0 +1,120 @@
+// The client of docs/delivery.md, as it stands there, knows in the end what the server knows, however it was interrupted.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { call, dial, main, newcomer, within } from './harness.mjs';
+
+const page = await readFile(new URL('../../../../docs/delivery.md', import.meta.url), 'utf8');
+const [, source] = page.match(/^```js\n(.*?)^```/ms);
+const client = new Function('socket', `${source}\nreturn { sync, send, ask, toggleLike, state: () => state, busy: () => syncing };`);
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const random = (below) => Math.floor(Math.random() * below);
+
+/** The client of the page, connected and caught up. */
+async function start({ token }) {
+  const options = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50, auth: { token } };
+  const socket = dial(options);
+  const made = { socket, ...client(socket) };
+  const ready = new Promise((resolve) => socket.once('ready', resolve));
+  socket.connect();
+  await within(ready, 'ready');
+  await caughtUp(made);
+  return made;
+}
+
+/** Waits until a client has nothing under way. */
+async function caughtUp({ socket, sync, busy }) {
+  const settled = async () => {
+    while (!socket.connected) await pause(10);
+    await sync();
+    while (busy()) await pause(10);
+  };
+  await within(settled(), 'catching up');
+}
+
+/** What a client knows, without what changes by itself. */
+function known({ versions, chats, messages, pinned }) {
+  const rooms = Object.values(chats).map(({ id, name, is_group, members_array, created_at }) => {
+    const members = members_array.map((member) => ({ ...member, online: undefined }));
+    return { id, name, is_group, members, created_at };
+  });
+  const said = Object.values(messages).map(({ client_id, ...message }) => message);
+  const byId = (a, b) => a.id - b.id;
+  return JSON.parse(JSON.stringify({ versions, rooms: rooms.sort(byId), said: said.sort(byId), pinned }));
+}
+
+async function snapshot(user) {
+  const fresh = await start(user);
+  const state = known(fresh.state());
+  fresh.socket.disconnect();
+  return state;
+}
+
+/** Breaks the connection off, as networks do. */
+function breakOff({ socket }) {
+  socket.io.engine?.close();
+}
+
+await main({
+  async 'clients that drop and come back at random know everything in the end'() {
+    const people = [await newcomer('Ada'), await newcomer('Bob'), await newcomer('Cat')];
+    const clients = await Promise.all(people.map(start));
+    const ids = people.map((person) => person.id);
+    const rooms = [];
+    const ROUNDS = 60;
+    let going = true;
+    const breaking = clients.map(async (one) => {
+      while (going) {
+        await pause(random(120));
+        breakOff(one);
+      }
+    });
+    for (let round = 0; round < ROUNDS; round += 1) {
+      if (round % 20 === 0) {
+        const chat = { name: `Room ${round}`, is_group: true, members_array: ids };
+        const made = await call('GET', '/chat', { token: people[0].token });
+        while ((await call('GET', '/chat', { token: people[0].token })).body.length === made.body.length) {
+          await within(clients[0].ask('create_chat', { chat }).catch(() => pause(20)), 'a chat');
+        }
+        rooms.push((await call('GET', '/chat', { token: people[0].token })).body.find((room) => room.name === chat.name).id);
+      }
+      const sent = await Promise.all(
+        clients.map((one, n) => within(one.send(rooms[random(rooms.length)], `${round} by ${n}`), 'a message')),
+      );
+      const [{ message: some }] = sent;
+      clients[random(3)].toggleLike(some).catch(() => {});
+      clients[random(3)].ask('toggle_chat_pin', { chat: { id: some.chat_id } }).catch(() => {});
+    }
+    going = false;
+    await Promise.all(breaking);
+    for (const [n, one] of clients.entries()) {
+      await caughtUp(one);
+      const fresh = await snapshot(people[n]);
+      assert.deepEqual(known(one.state()), fresh);
+      assert.equal(fresh.said.length, ROUNDS * clients.length, 'each message is there once');
+      one.socket.disconnect();
+    }
+  },
+
+  async 'a client that stays connected needs no sync'() {
+    const [ada, bob] = [await newcomer('Ada'), await newcomer('Bob')];
+    const [adas, bobs] = [await start(ada), await start(bob)];
+    const { chat } = await adas.ask('create_chat', { chat: { name: 'Tea', is_group: true, members_array: [bob.id] } });
+    await caughtUp(adas);
+    await caughtUp(bobs);
+    let synced = 0;
+    for (const { socket } of [adas, bobs]) socket.onAnyOutgoing((event) => (synced += event === 'sync' ? 1 : 0));
+    const sent = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => [adas, bobs][n % 2].send(chat.id, `${n}`)),
+    );
+    for (const { message } of sent.slice(0, 20)) await [adas, bobs][message.id % 2].toggleLike(message);
+    const done = async () => {
+      while ([adas, bobs].some((one) => one.state().versions[chat.id] < 1 + 200 + 20)) await pause(10);
+    };
+    await within(done(), 'every change at both');
+    assert.equal(synced, 0);
+    assert.deepEqual(known(bobs.state()), await snapshot(bob));
+    assert.deepEqual(known(adas.state()), await snapshot(ada));
+    for (const { socket } of [adas, bobs]) socket.disconnect();
+  },
+});
