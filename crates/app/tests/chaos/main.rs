@@ -1,0 +1,18 @@
+//! What delivery promises, kept while everything goes wrong: servers that are killed, databases that go away, connections that
+//! break. `cargo xtask chaos --minutes N` lets it go on for longer.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+
+#[expect(dead_code, reason = "these tests need less of it than those that it was written for")]
+#[path = "../support/mod.rs"]
+mod support;
+#[expect(dead_code, reason = "as above")]
+#[path = "../support/client.rs"]
+mod people;
+
+mod database;
+mod device;
+mod kill;
+mod party;
+mod proxy;
+mod shutdown;
+mod slow;

@@ -1,0 +1,86 @@
+//! A reader that reads nothing, in a busy room.
+
+use std::time::{Duration, Instant};
+
+use futures_util::SinkExt;
+use serde_json::json;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::people::{Socket, User};
+use crate::support::Server;
+
+/// How many messages are measured at a time.
+const MESSAGES: usize = 400;
+
+/// The 99th percentile of the time from sending a message until another member has it.
+async fn p99(sender: &mut Socket, receiver: &mut Socket, chat: i64) -> Duration {
+    let content = "x".repeat(8 * 1024);
+    let mut times = Vec::new();
+    for _ in 0..MESSAGES {
+        let start = Instant::now();
+        let message = json!({ "chat_id": chat, "content": content, "message_type": "text" });
+        let ack = sender.call("send_message", json!({ "message": message })).await;
+        assert_eq!(ack["ok"], true, "{ack}");
+        while !receiver.packet().await.expect("a packet").contains("new_message") {}
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    times[MESSAGES * 99 / 100]
+}
+
+/// A socket that is let in and then reads nothing.
+async fn sleeper(url: &str, user: &User) -> tokio_tungstenite::WebSocketStream<impl Sized> {
+    let url = format!("{}/ws/socket.io/?EIO=4&transport=websocket", url.replacen("http", "ws", 1));
+    let (mut stream, _) = connect_async(url).await.unwrap();
+    stream.send(Message::text(format!("40{}", json!({ "token": user.access })))).await.unwrap();
+    stream
+}
+
+async fn hung_up(server: &Server) -> bool {
+    let metrics = reqwest::get(format!("{}/metrics", server.url())).await.unwrap().text().await.unwrap();
+    metrics.lines().any(|line| line.starts_with(r#"mango_sockets_hung_up_total{reason="slow"}"#) && !line.ends_with(" 0"))
+}
+
+fn resident_kib(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_reader_harms_nobody_else_and_is_disconnected() {
+    let server = Server::start(&[]);
+    let mut users = Vec::new();
+    for n in 0..3 {
+        users.push(User::sign_up(server.url(), &format!("+3161234567{n}"), None).await);
+    }
+    let ids: Vec<i64> = users.iter().map(|user| user.id).collect();
+    let (mut sender, mut receiver) =
+        (Socket::connect(server.url(), &users[0]).await, Socket::connect(server.url(), &users[1]).await);
+    let chat = json!({ "name": "Busy", "is_group": true, "members_array": ids });
+    let chat = sender.call("create_chat", json!({ "chat": chat })).await["chat"]["id"].as_i64().unwrap();
+    // The first ones warm up.
+    p99(&mut sender, &mut receiver, chat).await;
+    let without = p99(&mut sender, &mut receiver, chat).await;
+    let resident = resident_kib(&server);
+
+    let mut slow = Vec::new();
+    for _ in 0..10 {
+        slow.push(sleeper(server.url(), &users[2]).await);
+    }
+    let (mut with, mut sent) = (Duration::MAX, 0);
+    // Until what the operating system buffers for them is full, and then what Mango buffers.
+    while !hung_up(&server).await {
+        with = with.min(p99(&mut sender, &mut receiver, chat).await);
+        sent += MESSAGES;
+        assert!(sent < 20_000, "a reader that reads nothing is still connected");
+    }
+    // A floor, since the time of a commit varies more than that.
+    let limit = (without * 2).max(Duration::from_millis(20));
+    assert!(with <= limit, "p99 is {without:?} without slow readers and {with:?} with them");
+    let grown = resident_kib(&server).saturating_sub(resident);
+    println!("p99 {without:?} without, {with:?} with ten slow readers, hung up after {sent} messages of 8 KiB, {grown} KiB more");
+    // 4,096 packets of 8 KiB, which all of them share.
+    assert!(grown < 200 * 1024, "ten slow sockets took {grown} KiB");
+}
