@@ -31,7 +31,7 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 }
 
 /// What each metric means, and which of its series are there from the start. A test finds those that are recorded and not listed.
-const MEANINGS: [(Kind, &str, Series, &str); 17] = [
+const MEANINGS: [(Kind, &str, Series, &str); 18] = [
     (Counter, "mango_http_requests_total", Later, "Requests answered, by method, route and status."),
     (Histogram, "mango_http_request_duration_seconds", Later, "Time to answer a request, by route."),
     (Gauge, "mango_sockets", Single, "Sockets that are connected."),

@@ -146,7 +146,8 @@ impl Device {
     }
 
     async fn ask_for_changes(&self, line: &mut Line) -> Result<(), tokio_tungstenite::tungstenite::Error> {
-        let known: BTreeMap<String, i64> = self.versions.iter().map(|(id, version)| (id.to_string(), *version)).collect();
+        let known: BTreeMap<String, i64> =
+            self.versions.iter().map(|(id, version)| (id.to_string(), *version)).collect();
         line.ask("sync", &json!({ "chats": known, "epoch": self.epoch, "limit": 1000 }), Asked::Sync).await
     }
 
@@ -157,7 +158,8 @@ impl Device {
             let chat = self.chats[usize::try_from(self.next).unwrap() % self.chats.len()];
             self.open.push_back((format!("{}-{}", self.user.id, self.next), chat, format!("number {}", self.next)));
         }
-        let under_way = |line: &Line, id: &str| line.waiting.values().any(|asked| matches!(asked, Asked::Send(sent) if sent == id));
+        let under_way =
+            |line: &Line, id: &str| line.waiting.values().any(|asked| matches!(asked, Asked::Send(sent) if sent == id));
         let open: Vec<_> = self.open.iter().filter(|(id, ..)| !under_way(line, id)).cloned().collect();
         for (id, chat, content) in open {
             let message = json!({ "chat_id": chat, "content": content, "message_type": "text", "client_id": id });
@@ -193,7 +195,9 @@ impl Device {
                 fields.insert("likes_array".to_owned(), json!([]));
                 self.learn(message)
             }
-            "chat_changed" => payload["version"].as_i64() > self.versions.get(&payload["chat"].as_i64().unwrap()).copied(),
+            "chat_changed" => {
+                payload["version"].as_i64() > self.versions.get(&payload["chat"].as_i64().unwrap()).copied()
+            }
             "ready" => false,
             other => panic!("no such event is expected: {other}"),
         }
@@ -266,7 +270,12 @@ impl Line {
         Ok(line)
     }
 
-    async fn ask(&mut self, event: &str, payload: &Value, what: Asked) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    async fn ask(
+        &mut self,
+        event: &str,
+        payload: &Value,
+        what: Asked,
+    ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
         self.asked += 1;
         self.waiting.insert(self.asked, what);
         self.stream.send(Message::text(format!("42{}{}", self.asked, json!([event, payload])))).await

@@ -3,11 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
 
 #[expect(dead_code, reason = "these tests need less of it than those that it was written for")]
-#[path = "../support/mod.rs"]
-mod support;
-#[expect(dead_code, reason = "as above")]
 #[path = "../support/client.rs"]
 mod people;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod database;
 mod device;

@@ -39,7 +39,9 @@ async fn sleeper(url: &str, user: &User) -> tokio_tungstenite::WebSocketStream<i
 
 async fn hung_up(server: &Server) -> bool {
     let metrics = reqwest::get(format!("{}/metrics", server.url())).await.unwrap().text().await.unwrap();
-    metrics.lines().any(|line| line.starts_with(r#"mango_sockets_hung_up_total{reason="slow"}"#) && !line.ends_with(" 0"))
+    metrics
+        .lines()
+        .any(|line| line.starts_with(r#"mango_sockets_hung_up_total{reason="slow"}"#) && !line.ends_with(" 0"))
 }
 
 fn resident_kib(server: &Server) -> u64 {
@@ -80,7 +82,9 @@ async fn a_slow_reader_harms_nobody_else_and_is_disconnected() {
     let limit = (without * 2).max(Duration::from_millis(20));
     assert!(with <= limit, "p99 is {without:?} without slow readers and {with:?} with them");
     let grown = resident_kib(&server).saturating_sub(resident);
-    println!("p99 {without:?} without, {with:?} with ten slow readers, hung up after {sent} messages of 8 KiB, {grown} KiB more");
+    println!(
+        "p99 {without:?} without, {with:?} with ten slow readers, hung up after {sent} messages of 8 KiB, {grown} KiB more"
+    );
     // 4,096 packets of 8 KiB, which all of them share.
     assert!(grown < 200 * 1024, "ten slow sockets took {grown} KiB");
 }

@@ -58,7 +58,7 @@ impl Server {
 
     /// Sends it a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let pid = self.process.id().to_string();
+        let pid = self.id().to_string();
         // `kill` is a part of every shell, whether or not there is a program of that name.
         let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid]).status();
         assert!(sent.is_ok_and(|status| status.success()), "the signal could not be sent");

@@ -5,8 +5,11 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use mango_contract::ProblemKind;
 use mango_contract::decode::shape_error;
+use mango_contract::message::PostMessageBody;
+use mango_contract::sync::SyncPayload;
 use mango_contract::user::{CreateUserRequest, UpdateUserRequest};
 use mango_domain::FieldError;
+use mango_domain::model::SyncRequest;
 use mango_domain::usecases::register::NewAccount;
 use mango_domain::usecases::update_user::ProfileEdit;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -15,7 +18,7 @@ use serde_json::error::Category;
 use super::{media_type, state, unsupported};
 use crate::error::HttpError;
 
-/// A command in a JSON body that may hold a photo. 415 when it is not called `application/json`, 413 when it is too large, 400 when it
+/// A command in a JSON body that may be large. 415 when it is not called `application/json`, 413 when it is too large, 400 when it
 /// does not parse, 422 with the fields when they do not have the right shape or must not hold what they hold.
 pub(crate) struct Json<C: Command>(pub C::Meaning);
 
@@ -41,6 +44,23 @@ impl Command for UpdateUserRequest {
 
     fn meaning(self) -> Result<ProfileEdit, mango_domain::Error> {
         self.into_domain()
+    }
+}
+
+impl Command for SyncPayload {
+    type Meaning = SyncRequest;
+
+    fn meaning(self) -> Result<SyncRequest, mango_domain::Error> {
+        self.into_domain()
+    }
+}
+
+/// What it means depends on the path and the headers too, so the handler finds that out.
+impl Command for PostMessageBody {
+    type Meaning = Self;
+
+    fn meaning(self) -> Result<Self, mango_domain::Error> {
+        Ok(self)
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     responses((status = 200, description = "What changed", body = SyncReply))
 )]
 pub(crate) async fn sync(state: State, caller: Caller<Json<SyncPayload>>) -> Result<HttpResponse, HttpError> {
-    let Caller { principal, rest: Json(payload) } = caller;
-    let page = state.use_cases.sync.run(&principal, payload.into_domain()?).await?;
+    let Caller { principal, rest: Json(request) } = caller;
+    let page = state.use_cases.sync.run(&principal, request).await?;
     Ok(HttpResponse::Ok().json(SyncReply::seen_by(principal.user, &page)))
 }
