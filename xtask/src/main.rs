@@ -26,6 +26,8 @@ enum Command {
     Dev(commands::dev::Args),
     /// Run every test, PostgreSQL's and the official clients' included; installs or names what is missing
     Test(commands::test::Args),
+    /// Kill servers and databases under load, for as long as you like, and settle accounts afterwards
+    Chaos(commands::chaos::Args),
     /// Everything CI asks for: formatting, clippy, rustdoc, tidy, cargo-deny, tests
     Check(commands::check::Args),
     /// Migrations and the development database
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Dev(args) => commands::dev::run(args),
         Command::Test(args) => commands::test::run(&args),
+        Command::Chaos(args) => commands::chaos::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Db(command) => commands::db::run(command),
         Command::Openapi => commands::openapi::run(),

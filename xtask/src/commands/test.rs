@@ -90,7 +90,7 @@ fn surroundings(workspace: &Workspace) -> Result<Surroundings> {
 }
 
 /// The developer's own settings of a running server are nothing the tests should see.
-fn forget_settings(command: &mut Command) {
+pub(super) fn forget_settings(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text == "DATABASE_URL" || text.starts_with("MANGO_") {

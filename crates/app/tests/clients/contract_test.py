@@ -50,12 +50,12 @@ async def two_people_chat(http):
     for device in (desk, phone):
         assert (await device.take("message_liked"))["likes"] == 1
     ack = await desk.ask("toggle_chat_pin", {"chat": {"id": chat}})
-    assert ack == {"ok": True, "chat": chat, "pinned": True, "version": 1}, ack
+    assert ack == {"ok": True, "chat": chat, "pinned": True, "version": 3}, ack
     for device in (desk, phone):
-        assert await device.take("chat_pinned") == {"chat": chat, "version": 1}
+        assert await device.take("chat_pinned") == {"chat": chat, "version": 3}
     await desk.ask("toggle_chat_pin", {"chat": {"id": chat}})
     for device in (desk, phone):
-        assert await device.take("chat_unpinned") == {"chat": chat, "version": 1}
+        assert await device.take("chat_unpinned") == {"chat": chat, "version": 3}
     ack = await eves.ask("send_message", {"message": message})
     assert (ack["ok"], ack["error"]["status"]) == (False, 404), ack
     for device in (desk, phone, bobs, eves):

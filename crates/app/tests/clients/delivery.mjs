@@ -61,16 +61,16 @@ await main({
     const clients = await Promise.all(people.map(start));
     const ids = people.map((person) => person.id);
     const rooms = [];
-    const ROUNDS = 60;
+    const ROUNDS = 30;
     let going = true;
     const breaking = clients.map(async (one) => {
       while (going) {
-        await pause(random(120));
+        await pause(100 + random(400));
         breakOff(one);
       }
     });
     for (let round = 0; round < ROUNDS; round += 1) {
-      if (round % 20 === 0) {
+      if (round % 10 === 0) {
         const chat = { name: `Room ${round}`, is_group: true, members_array: ids };
         const made = await call('GET', '/chat', { token: people[0].token });
         while ((await call('GET', '/chat', { token: people[0].token })).body.length === made.body.length) {

@@ -111,9 +111,12 @@ impl Outcome {
 
     /// Counts what was committed.
     pub(super) fn count(&self) {
-        if let Self::Appended(Some(Appended { is_new, .. })) = self {
-            let name = if *is_new { "mango_messages_total" } else { "mango_duplicate_messages_total" };
-            metrics::counter!(name).increment(1);
+        match self {
+            Self::Appended(Some(Appended { is_new: true, .. })) => {
+                metrics::counter!("mango_messages_total").increment(1);
+            }
+            Self::Appended(Some(_)) => metrics::counter!("mango_duplicate_messages_total").increment(1),
+            Self::Appended(None) | Self::Liked(_) | Self::Pinned(_) | Self::Created(_) => {}
         }
     }
 
