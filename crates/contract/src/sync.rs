@@ -40,6 +40,17 @@ impl SyncPayload {
 
 /// What changed since then, as it is now; applying it twice does no harm.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "epoch": "5f0c5d4b8f6e4c1f9f0e3a5d7b9c1e2f", "reset": false,
+    "chats": [{
+        "id": 1, "version": 5, "more": false, "chat": null,
+        "messages": [{
+            "id": 7, "chat_id": 1, "seq": 3, "user_id": 2, "message_type": "text", "content": "Hello!",
+            "likes_array": [{"id": 1, "name": "Ada", "photo": null}], "created_at": "2026-01-31T09:30:00.000000Z", "version": 5
+        }]
+    }],
+    "gone": [2], "pinned": [1], "more": false
+}))]
 pub struct SyncReply {
     /// The name of the database.
     pub epoch: String,

@@ -59,7 +59,7 @@ async fn the_metrics_tell_what_was_done() {
         r#"mango_events_published_total{event="new_message"} 1"#,
         "mango_publish_failures_total 0",
         "mango_messages_total 1",
-        "mango_commit_group_size_count 1",
+        "mango_commit_group_size_count 2",
         r#"mango_database_connections{pool="write",state="max"} 1"#,
         r#"mango_http_requests_total{method="POST",route="/user/create",status="201"} 1"#,
         r#"mango_http_request_duration_seconds_count{route="/user/create"} 1"#,
