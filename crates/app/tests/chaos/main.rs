@@ -17,6 +17,7 @@ mod support;
 
 mod database;
 mod device;
+mod disk;
 mod kill;
 mod party;
 mod proxy;

@@ -9,13 +9,9 @@ use reqwest::StatusCode;
 use serde_json::json;
 use tempfile::tempdir;
 
-use crate::client::{SOON, Socket, User};
+use crate::client::{PICTURE, SOON, Socket, User};
 use crate::support::Server;
 use crate::{check_refusal, path, run, stop};
-
-/// A grey PNG of two by two pixels.
-const PICTURE: &str =
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNomMCwYAMABrYCYTBGkIoAAAAASUVORK5CYII=";
 
 /// How a server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,6 +16,10 @@ pub const SOON: Duration = Duration::from_secs(30);
 
 const PASSWORD: &str = "correct horse battery staple";
 
+/// A grey PNG of two by two pixels, in base64.
+pub const PICTURE: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNomMCwYAMABrYCYTBGkIoAAAAASUVORK5CYII=";
+
 /// A user who is logged in.
 pub struct User {
     pub http: Client,

@@ -18,8 +18,12 @@ pub struct Server {
 impl Server {
     /// Starts it with these settings on top and waits until it listens.
     pub fn start(settings: &[(&str, &str)]) -> Self {
+        Self::launch(Self::command(settings))
+    }
+
+    /// The same for a command that becomes the binary in the end.
+    pub fn launch(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Self::command(settings);
         command.current_dir(&folder).stdout(Stdio::piped()).stderr(File::create(folder.path().join("log")).unwrap());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
