@@ -8,6 +8,8 @@
 
 mod change;
 mod publish;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::mem;
@@ -21,7 +23,7 @@ use mango_domain::{Failure, FailureKind};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use self::publish::{News, Settled};
 use crate::error::{Fault, RETRY_AFTER};
@@ -32,7 +34,7 @@ pub(crate) use self::change::{Change, ChatToCreate, NewLike, NewPin, Outcome};
 const MAX_GROUP: usize = 512;
 
 /// How long to wait before asking again for the versions of chats that are in doubt.
-const DOUBT_PAUSE: Duration = Duration::from_secs(1);
+const DOUBT_PAUSE: Duration = Duration::from_millis(if cfg!(test) { 20 } else { 1000 });
 
 /// Changes that are committed together.
 pub(crate) type Group = Arc<Vec<Change>>;
@@ -71,7 +73,12 @@ impl Writers {
             .map(|_| {
                 let (sender, jobs) = mpsc::channel(queue.max(1));
                 let (publisher, publishing) = publish::start();
-                let writer = Writer { commit: Arc::clone(commit), publisher, doubts: HashMap::new() };
+                let writer = Writer {
+                    commit: Arc::clone(commit),
+                    publisher,
+                    doubts: HashMap::new(),
+                    resolve_at: Instant::now(),
+                };
                 let task = async move {
                     writer.run(jobs).await;
                     // Its only way to fail is a panic, which has been reported where it happened.
@@ -142,6 +149,8 @@ struct Writer {
     publisher: mpsc::Sender<Settled>,
     /// Chats with changes of which it is not known whether they were committed, and where to tell of that.
     doubts: HashMap<ChatId, Arc<dyn Events>>,
+    /// When to ask for their versions.
+    resolve_at: Instant,
 }
 
 impl Writer {
@@ -149,7 +158,9 @@ impl Writer {
         let mut gathered = Vec::new();
         loop {
             tokio::select! {
+                // What is in doubt is not to wait for a pause between messages.
                 biased;
+                () = sleep_until(self.resolve_at), if !self.doubts.is_empty() => self.resolve().await,
                 count = jobs.recv_many(&mut gathered, MAX_GROUP) => {
                     if count == 0 {
                         break;
@@ -158,7 +169,6 @@ impl Writer {
                     metrics::histogram!("mango_commit_group_size").record(u32::try_from(group.len()).unwrap_or(u32::MAX));
                     self.settle(group).await;
                 }
-                () = sleep(DOUBT_PAUSE), if !self.doubts.is_empty() => self.resolve().await,
             }
         }
     }
@@ -222,6 +232,7 @@ impl Writer {
     fn doubt(&mut self, fault: &Fault, change: &Change, announcer: &Announcer) {
         if let Some(chat) = change.chat().filter(|_| fault.is_uncertain()) {
             self.doubts.insert(chat, Arc::clone(&announcer.events));
+            self.resolve_at = Instant::now() + DOUBT_PAUSE;
         }
     }
 
@@ -237,7 +248,10 @@ impl Writer {
                 }
                 self.doubts.clear();
             }
-            Err(fault) => tracing::debug!(%fault, "chats are in doubt until the database answers"),
+            Err(fault) => {
+                tracing::debug!(%fault, "chats are in doubt until the database answers");
+                self.resolve_at = Instant::now() + DOUBT_PAUSE;
+            }
         }
     }
 
