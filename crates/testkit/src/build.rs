@@ -15,6 +15,30 @@ use mango_domain::ports::{Announcer, CreatedChat, Events};
 use crate::Stores;
 use crate::memory::RecordedEvents;
 
+/// A builder of what a store takes, with what all of them have.
+macro_rules! builder {
+    ($(#[$doc:meta])* $name:ident($new:ty)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name($new);
+
+        impl $name {
+            /// Created at this time.
+            #[must_use]
+            pub fn at(mut self, time: Timestamp) -> Self {
+                self.0.created_at = time;
+                self
+            }
+
+            /// What the store takes.
+            #[must_use]
+            pub fn build(self) -> $new {
+                self.0
+            }
+        }
+    };
+}
+
 /// So many seconds into the tests' day, which begins at 2026-01-01T00:00:00Z.
 #[must_use]
 pub fn moment(seconds: i64) -> Timestamp {
@@ -62,9 +86,10 @@ pub fn user(n: u32) -> UserBuilder {
     })
 }
 
-/// Builds a user.
-#[derive(Debug, Clone)]
-pub struct UserBuilder(NewUser);
+builder! {
+    /// Builds a user.
+    UserBuilder(NewUser)
+}
 
 impl UserBuilder {
     /// With this name.
@@ -93,19 +118,6 @@ impl UserBuilder {
     pub fn password(mut self, password: PasswordHash) -> Self {
         self.0.password = password;
         self
-    }
-
-    /// Signed up at this time.
-    #[must_use]
-    pub fn at(mut self, time: Timestamp) -> Self {
-        self.0.created_at = time;
-        self
-    }
-
-    /// What the store takes.
-    #[must_use]
-    pub fn build(self) -> NewUser {
-        self.0
     }
 
     /// Stores the user.
@@ -143,9 +155,10 @@ pub fn direct(creator: UserId, other: UserId) -> ChatBuilder {
     ChatBuilder::new(ChatKind::Direct, creator, &[other])
 }
 
-/// Builds a chat.
-#[derive(Debug, Clone)]
-pub struct ChatBuilder(NewChat);
+builder! {
+    /// Builds a chat.
+    ChatBuilder(NewChat)
+}
 
 impl ChatBuilder {
     fn new(kind: ChatKind, creator: UserId, members: &[UserId]) -> Self {
@@ -158,19 +171,6 @@ impl ChatBuilder {
     pub fn name(mut self, name: &str) -> Self {
         self.0.name = Some(ChatName::parse(name).expect("a valid name"));
         self
-    }
-
-    /// Created at this time.
-    #[must_use]
-    pub fn at(mut self, time: Timestamp) -> Self {
-        self.0.created_at = time;
-        self
-    }
-
-    /// What the store takes.
-    #[must_use]
-    pub fn build(self) -> NewChat {
-        self.0
     }
 
     /// Stores the chat, or gets the direct chat that the pair has already.
@@ -194,9 +194,10 @@ fn text(content: &str) -> MessageBody {
     MessageBody::from_store(MessageType::Text, content.to_owned())
 }
 
-/// Builds a message.
-#[derive(Debug, Clone)]
-pub struct MessageBuilder(NewMessage);
+builder! {
+    /// Builds a message.
+    MessageBuilder(NewMessage)
+}
 
 impl MessageBuilder {
     /// With this text.
@@ -218,19 +219,6 @@ impl MessageBuilder {
     pub fn body(mut self, body: MessageBody) -> Self {
         self.0.body = body;
         self
-    }
-
-    /// Sent at this time.
-    #[must_use]
-    pub fn at(mut self, time: Timestamp) -> Self {
-        self.0.created_at = time;
-        self
-    }
-
-    /// What the store takes.
-    #[must_use]
-    pub fn build(self) -> NewMessage {
-        self.0
     }
 
     /// Appends the message; `None` when the store refused the sender.
