@@ -8,23 +8,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
-/// Makes of each function, generic over its backend, a test in the module `sqlite` and one in the module `postgres`.
-macro_rules! on_both {
-    ($($case:ident)*) => {
-        on_both!(@ sqlite, Sqlite: $($case)*);
-        on_both!(@ postgres, Postgres: $($case)*);
-    };
-    (@ $module:ident, $backend:ident: $($case:ident)*) => {
-        mod $module {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $case() {
-                    super::$case::<crate::support::$backend>().await;
-                }
-            )*
-        }
-    };
-}
+#[macro_use]
+mod support;
 
 mod appends;
 mod constraints;
@@ -33,5 +18,4 @@ mod encryption;
 mod limits;
 mod migrations;
 mod stalled;
-mod support;
 mod unreachable;

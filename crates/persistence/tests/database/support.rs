@@ -14,6 +14,24 @@ use mango_testkit::build::unheard;
 use mango_testkit::{PrivatePostgres, StoreFixture, Stores};
 use tempfile::TempDir;
 
+/// Makes of each function, generic over its backend, a test in the module `sqlite` and one in the module `postgres`.
+macro_rules! on_both {
+    ($($case:ident)*) => {
+        on_both!(@ sqlite, Sqlite: $($case)*);
+        on_both!(@ postgres, Postgres: $($case)*);
+    };
+    (@ $module:ident, $backend:ident: $($case:ident)*) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    super::$case::<crate::support::$backend>().await;
+                }
+            )*
+        }
+    };
+}
+
 /// A fresh database of either kind.
 pub trait Backend: Sized {
     /// One that is migrated.

@@ -1,0 +1,106 @@
+//! How many queries there are, however much they are about.
+
+use mango_domain::model::SyncRequest;
+use mango_persistence::Options;
+use mango_testkit::build::{group, message, moment, unheard, users};
+
+use crate::support::{Backend, queue, stores, until_writing};
+use crate::workload::fill;
+use crate::{TURN, listen, sent_by};
+
+/// A list takes as many queries for a hundred chats as for one.
+async fn a_list_is_a_bounded_number_of_queries<B: Backend>() {
+    let _turn = TURN.lock().await;
+    listen();
+    let backend = B::with(Options::default()).await;
+    let stores = stores(backend.database());
+    let ids = users(&stores, 3).await;
+    let mut counts = Vec::new();
+    for chats in [1, 99] {
+        for _ in 0..chats {
+            let chat = group(ids[0], &ids).add(&stores).await;
+            let said = message(chat, ids[1]).add(&stores).await;
+            stores.likes.toggle(said.id, ids[2], moment(1), unheard()).await.unwrap();
+            stores.chats.toggle_pin(chat, ids[0], moment(1), unheard()).await.unwrap();
+        }
+        for pinned_only in [false, true] {
+            counts.push(sent_by(async { stores.chats.list(ids[0], pinned_only).await.unwrap() }).await.len());
+        }
+    }
+    assert_eq!(stores.chats.list(ids[0], true).await.unwrap().len(), 100);
+    assert_eq!(counts, [4; 4], "chats, members, last messages, likes");
+}
+
+/// To catch up takes as many queries for a hundred chats as for one.
+async fn a_sync_is_a_bounded_number_of_queries<B: Backend>() {
+    let _turn = TURN.lock().await;
+    listen();
+    let backend = B::with(Options::default()).await;
+    let stores = stores(backend.database());
+    let ids = users(&stores, 3).await;
+    let mut counts = Vec::new();
+    for chats in [1, 99] {
+        for _ in 0..chats {
+            let chat = group(ids[0], &ids).add(&stores).await;
+            let said = message(chat, ids[1]).add(&stores).await;
+            stores.likes.toggle(said.id, ids[2], moment(1), unheard()).await.unwrap();
+        }
+        let request = SyncRequest::parse([].into(), None, None).unwrap();
+        stores.changes.epoch().await.unwrap();
+        counts.push(sent_by(async { stores.changes.since(ids[0], request).await.unwrap() }).await.len());
+    }
+    assert_eq!(counts, [8; 2], "versions, pins, chats with members, last messages and likes, messages, likes");
+}
+
+/// A group of 10,000 members is created in a handful of statements.
+async fn a_large_group_takes_few_statements<B: Backend>() {
+    let _turn = TURN.lock().await;
+    listen();
+    let backend = B::with(Options::default()).await;
+    fill(&mut backend.outsider().await).await;
+    let stores = stores(backend.database());
+    let members: Vec<_> = (1..=10_000).map(mango_domain::model::UserId::new).collect();
+    let sent = sent_by(async {
+        let created = stores.chats.create(group(members[0], &members).build(), unheard()).await.unwrap();
+        assert_eq!(created.chat.members.len(), 10_000);
+    })
+    .await;
+    let numbered = sent.iter().any(|sql| sql.contains("nextval"));
+    let statements = sent.iter().filter(|sql| !["BEGIN", "BEGIN IMMEDIATE", "COMMIT"].contains(&sql.as_str())).count();
+    assert_eq!(
+        statements,
+        if numbered { 4 } else { 3 },
+        "the id, where it is drawn beforehand; members, chat, members"
+    );
+}
+
+/// Messages that come while the database is busy are committed together.
+async fn waiting_messages_are_one_group<B: Backend>() {
+    let _turn = TURN.lock().await;
+    listen();
+    let backend = B::with(Options { writers: 1, ..Options::default() }).await;
+    let stores = stores(backend.database());
+    let ids = users(&stores, 1).await;
+    let chat = group(ids[0], &[]).add(&stores).await;
+    let mut outsider = backend.outsider().await;
+    outsider.lock().await;
+    let sent = sent_by(async {
+        let mut waiting = vec![queue(&stores, message(chat, ids[0]).build()).await];
+        until_writing(backend.database(), 1).await;
+        for _ in 0..100 {
+            waiting.push(queue(&stores, message(chat, ids[0]).build()).await);
+        }
+        outsider.release().await;
+        futures_util::future::try_join_all(waiting).await.unwrap()
+    })
+    .await;
+    let commits = sent.iter().filter(|sql| sql.starts_with("WITH sent") || *sql == "COMMIT").count();
+    assert_eq!(commits, 2, "one for the first and one for the rest: {sent:?}");
+}
+
+on_both! {
+    a_list_is_a_bounded_number_of_queries
+    a_sync_is_a_bounded_number_of_queries
+    a_large_group_takes_few_statements
+    waiting_messages_are_one_group
+}
