@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mango_contract::catalogue::{Direction, EVENTS};
 use serde_json::{Value, json};
 
-use crate::support::World;
+use crate::support::{World, text_message};
 
 #[tokio::test]
 async fn a_stranger_can_do_nothing_with_any_event() {
@@ -22,7 +22,7 @@ async fn a_stranger_can_do_nothing_with_any_event() {
     let gone = |answer: &Value| answer["gone"] == json!([chat]) && answer["chats"][0]["messages"] == json!([]);
     let table: [(&str, Value, Check<'_>); 6] = [
         ("create_chat", json!({ "chat": { "is_group": false, "members_array": [ann.id] } }), &own_only),
-        ("send_message", json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } }), &not_found),
+        ("send_message", text_message(chat, "x"), &not_found),
         ("toggle_like_message", json!({ "message": { "id": message } }), &not_found),
         ("toggle_chat_pin", json!({ "chat": { "id": chat } }), &not_found),
         ("sync", json!({ "chats": { chat.to_string(): 1 } }), &gone),
@@ -39,8 +39,8 @@ async fn a_stranger_can_do_nothing_with_any_event() {
         assert!(expected(&answer), "{event}: {answer}");
     }
     assert_eq!(member.events().await, [], "nothing happened in the chat");
-    let unknown = json!({ "message": { "chat_id": 999_999, "content": "x", "message_type": "text" } });
-    let known = json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } });
+    let unknown = text_message(999_999, "x");
+    let known = text_message(chat, "x");
     let (unknown, known) = (stranger.call("send_message", unknown).await, stranger.call("send_message", known).await);
     assert_eq!(unknown, known, "a chat of others looks like one that does not exist");
 }

@@ -6,11 +6,9 @@ use mango_domain::model::{ChatKind, ChatName};
 use mango_domain::ports::Departure;
 use mango_domain::usecases::Ports;
 use mango_domain::usecases::create_chat::ChatRequest;
-use mango_socketio::Options;
-use mango_testkit::Memory;
 use serde_json::json;
 
-use crate::support::{Connecting, Gate, HeldChats, World};
+use crate::support::{Connecting, Gate, HeldChats, World, limits};
 
 #[tokio::test]
 async fn a_token_is_taken_from_each_of_three_places_in_their_order() {
@@ -107,7 +105,7 @@ async fn what_is_emitted_the_moment_one_is_connected_is_handled() {
 
 async fn held() -> (World, Gate) {
     let gate = Gate::closed();
-    let options = Options::new(Memory::POLICY.max_content);
+    let options = limits();
     let chats = |ports: Ports| Arc::new(HeldChats(ports.chats, gate.clone()));
     let world = World::with(options, |ports| Ports { chats: chats(ports.clone()), ..ports }).await;
     (world, gate)

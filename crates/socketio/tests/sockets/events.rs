@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use mango_domain::model::ChatId;
 use mango_domain::usecases::Ports;
-use mango_socketio::Options;
-use mango_testkit::Memory;
 use serde_json::{Value, json};
 
-use crate::support::{Client, PanickingLikes, Person, World};
+use crate::support::{Client, PanickingLikes, Person, World, limits, text_message};
 
 /// Two people in a group, the first with two devices, and a stranger.
 struct Scene {
@@ -84,7 +82,7 @@ async fn create_chat_tells_every_socket_of_every_member_and_lets_them_in() {
     let news = json!(["chat_created", told]);
     scene.check(Some(&news), Some(&news), Some(&news)).await;
 
-    let hello = json!({ "message": { "chat_id": id, "content": "welcome", "message_type": "text" } });
+    let hello = text_message(id, "welcome");
     assert_eq!(scene.phone.call("send_message", hello).await["ok"], true);
     assert_eq!(scene.laptop.event().await.1["content"], "welcome");
     assert_eq!(scene.other.event().await.1["content"], "welcome");
@@ -171,7 +169,7 @@ async fn send_message_says_what_is_wrong() {
         let answer = scene.phone.call("send_message", json!({ "message": message })).await;
         check_problem(&answer, status, fields);
     }
-    let ask = json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } });
+    let ask = text_message(chat, "x");
     check_problem(&scene.stranger.call("send_message", ask.clone()).await, 404, &[]);
     scene.world.memory.store.fail_next("append message");
     check_problem(&scene.phone.call("send_message", ask).await, 500, &[]);
@@ -239,7 +237,7 @@ async fn who_asks_for_no_acknowledgement_gets_none() {
 
 #[tokio::test]
 async fn a_panic_is_answered_and_harms_nobody() {
-    let options = Options::new(Memory::POLICY.max_content);
+    let options = limits();
     let world = World::with(options, |ports| Ports { likes: Arc::new(PanickingLikes), ..ports }).await;
     let mut scene = Scene::in_world(world).await;
     let answer = scene.phone.call("toggle_like_message", json!({ "message": { "id": 1 } })).await;

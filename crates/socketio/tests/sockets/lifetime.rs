@@ -1,16 +1,12 @@
 //! How long a socket lasts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use mango_domain::ports::Departure;
-use mango_domain::usecases::Ports;
-use mango_socketio::Options;
-use mango_testkit::Memory;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use crate::support::{Client, Gate, HeldMessages, Person, World};
+use crate::support::{Client, Person, World, limits, text_message};
 
 /// A socket whose token is good for so many seconds.
 async fn short_lived(world: &World, person: &Person, seconds: i64) -> Client {
@@ -100,15 +96,12 @@ async fn a_socket_goes_with_the_session_of_its_latest_token() {
 
 #[tokio::test]
 async fn what_waits_when_a_session_ends_is_not_done() {
-    let gate = Gate::closed();
-    let options = Options::new(Memory::POLICY.max_content);
-    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
-    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
+    let (world, gate) = World::held(limits()).await;
     let ann = world.person(1).await;
     let chat = world.group(&[&ann]).await;
     let other_device = world.session(ann.id, 2).await;
     let (mut client, mut other) = (world.connect(&ann).await, world.connect(&other_device).await);
-    let message = json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } });
+    let message = text_message(chat, "x");
     client.emit("send_message", &message).await;
     client.emit("toggle_chat_pin", &json!({ "chat": { "id": chat } })).await;
     gate.arrivals(1).await;
@@ -122,14 +115,11 @@ async fn what_waits_when_a_session_ends_is_not_done() {
 
 #[tokio::test]
 async fn a_shutdown_finishes_what_was_sent_and_closes_everything() {
-    let gate = Gate::closed();
-    let options = Options::new(Memory::POLICY.max_content);
-    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
-    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
+    let (world, gate) = World::held(limits()).await;
     let ann = world.person(1).await;
     let chat = world.group(&[&ann]).await;
     let (mut client, mut idle) = (world.connect(&ann).await, world.connect(&ann).await);
-    let message = json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } });
+    let message = text_message(chat, "x");
     let ack = client.ask("send_message", &message).await;
     gate.arrivals(1).await;
     let hub = world.hub.clone();
@@ -152,14 +142,11 @@ async fn a_shutdown_finishes_what_was_sent_and_closes_everything() {
 
 #[tokio::test]
 async fn who_sends_during_a_shutdown_is_refused_and_not_told_to_stay_away() {
-    let gate = Gate::closed();
-    let options = Options::new(Memory::POLICY.max_content);
-    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
-    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
+    let (world, gate) = World::held(limits()).await;
     let ann = world.person(1).await;
     let chat = world.group(&[&ann]).await;
     let (mut client, _idle) = (world.connect(&ann).await, world.connect(&ann).await);
-    let message = json!({ "message": { "chat_id": chat, "content": "x", "message_type": "text" } });
+    let message = text_message(chat, "x");
     let begun = client.ask("send_message", &message).await;
     gate.arrivals(1).await;
     let hub = world.hub.clone();

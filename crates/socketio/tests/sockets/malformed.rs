@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, World};
+use crate::support::{Client, World, text_message};
 
 async fn client() -> (World, Client) {
     let world = World::new().await;
@@ -46,7 +46,7 @@ async fn a_field_that_is_missing_or_of_a_wrong_kind_is_named() {
     let (_world, mut client) = client().await;
     let good = [
         ("create_chat", json!({ "chat": { "name": "x", "is_group": true, "members_array": [] } })),
-        ("send_message", json!({ "message": { "chat_id": 1, "content": "x", "message_type": "text" } })),
+        ("send_message", text_message(1, "x")),
         ("toggle_like_message", json!({ "message": { "id": 1 } })),
         ("toggle_chat_pin", json!({ "chat": { "id": 1 } })),
     ];

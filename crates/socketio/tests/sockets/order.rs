@@ -1,27 +1,10 @@
 //! In which order things happen, and that they happen to their end.
 
-use std::sync::Arc;
-
 use mango_domain::ports::Departure;
-use mango_domain::usecases::Ports;
 use mango_domain::usecases::list_chats::ChatFilter;
-use mango_socketio::Options;
-use mango_testkit::Memory;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Gate, HeldMessages, World};
-
-fn message(chat: impl serde::Serialize, content: &str) -> Value {
-    json!({ "message": { "chat_id": chat, "content": content, "message_type": "text" } })
-}
-
-async fn held() -> (World, Gate) {
-    let gate = Gate::closed();
-    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
-    let options = Options::new(Memory::POLICY.max_content);
-    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
-    (world, gate)
-}
+use crate::support::{World, limits, text_message};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_of_one_socket_are_stored_acknowledged_and_told_in_their_order() {
@@ -32,7 +15,7 @@ async fn messages_of_one_socket_are_stored_acknowledged_and_told_in_their_order(
     let (mut sender, mut reader) = (world.connect(&ann).await, world.connect(&bob).await);
     let mut acks = Vec::new();
     for n in 1..=COUNT {
-        acks.push(sender.ask("send_message", &message(chat, &n.to_string())).await);
+        acks.push(sender.ask("send_message", &text_message(chat, &n.to_string())).await);
     }
     for (ack, n) in acks.into_iter().zip(1..) {
         let answer = sender.answer(ack).await;
@@ -46,13 +29,13 @@ async fn messages_of_one_socket_are_stored_acknowledged_and_told_in_their_order(
 
 #[tokio::test]
 async fn messages_do_not_wait_for_each_others_commit() {
-    let (world, gate) = held().await;
+    let (world, gate) = World::held(limits()).await;
     let ann = world.person(1).await;
     let chat = world.group(&[&ann]).await;
     let mut client = world.connect(&ann).await;
     let mut acks = Vec::new();
     for n in 1..=8 {
-        acks.push(client.ask("send_message", &message(chat, &n.to_string())).await);
+        acks.push(client.ask("send_message", &text_message(chat, &n.to_string())).await);
     }
     gate.arrivals(8).await;
     gate.let_through(8);
@@ -63,15 +46,15 @@ async fn messages_do_not_wait_for_each_others_commit() {
 
 #[tokio::test]
 async fn other_events_wait_for_those_before_them() {
-    let (world, gate) = held().await;
+    let (world, gate) = World::held(limits()).await;
     let ann = world.person(1).await;
     let chat = world.group(&[&ann]).await;
     let mut client = world.connect(&ann).await;
     let pin = json!({ "chat": { "id": chat } });
-    let first = client.ask("send_message", &message(chat, "1")).await;
+    let first = client.ask("send_message", &text_message(chat, "1")).await;
     let second = client.ask("toggle_chat_pin", &pin).await;
     let third = client.ask("toggle_chat_pin", &pin).await;
-    let last = client.ask("send_message", &message(chat, "2")).await;
+    let last = client.ask("send_message", &text_message(chat, "2")).await;
     gate.arrivals(1).await;
     gate.let_through(2);
     // `answer` fails when another acknowledgement comes first.
@@ -83,12 +66,12 @@ async fn other_events_wait_for_those_before_them() {
 
 #[tokio::test]
 async fn what_was_sent_is_done_though_the_sender_has_left() {
-    let (world, gate) = held().await;
+    let (world, gate) = World::held(limits()).await;
     let (ann, bob) = (world.person(1).await, world.person(2).await);
     let chat = world.group(&[&ann, &bob]).await;
     let (mut sender, mut reader) = (world.connect(&ann).await, world.connect(&bob).await);
     for n in 1..=3 {
-        sender.emit("send_message", &message(chat, &n.to_string())).await;
+        sender.emit("send_message", &text_message(chat, &n.to_string())).await;
     }
     let pin = json!({ "chat": { "id": chat } });
     sender.emit("toggle_chat_pin", &pin).await;

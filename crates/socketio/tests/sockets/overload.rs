@@ -1,42 +1,28 @@
 //! Sockets that send too much, or read too little.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use mango_domain::ports::Departure;
-use mango_domain::usecases::Ports;
 use mango_socketio::Options;
 use mango_testkit::Memory;
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Gate, HeldMessages, World};
-
-fn message(chat: impl Serialize, content: &str) -> Value {
-    json!({ "message": { "chat_id": chat, "content": content, "message_type": "text" } })
-}
-
-async fn held(options: Options) -> (World, Gate) {
-    let gate = Gate::closed();
-    let messages = |ports: Ports| Arc::new(HeldMessages(ports.messages, gate.clone()));
-    let world = World::with(options, |ports| Ports { messages: messages(ports.clone()), ..ports }).await;
-    (world, gate)
-}
+use crate::support::{Client, World, limits, text_message};
 
 #[tokio::test]
 async fn a_socket_that_sends_more_than_can_wait_and_asks_for_no_answers_is_hung_up_on() {
-    let small = Options { max_incoming: 4, ..Options::new(Memory::POLICY.max_content) };
+    let small = Options { max_incoming: 4, ..limits() };
     check_flood(small, "x").await;
-    let small = Options { max_incoming_bytes: 100_000, ..Options::new(Memory::POLICY.max_content) };
+    let small = Options { max_incoming_bytes: 100_000, ..limits() };
     check_flood(small, &"x".repeat(10_000)).await;
 }
 
 async fn check_flood(options: Options, content: &str) {
-    let (world, gate) = held(options).await;
+    let (world, gate) = World::held(options).await;
     let (ann, bob) = (world.person(1).await, world.person(2).await);
     let chat = world.group(&[&ann]).await;
     let (mut client, mut other) = (world.connect(&ann).await, world.connect(&bob).await);
-    let message = message(chat, content);
+    let message = text_message(chat, content);
     for _ in 0..100 {
         client.emit("send_message", &message).await;
     }
@@ -49,11 +35,11 @@ async fn check_flood(options: Options, content: &str) {
 #[tokio::test]
 async fn what_does_not_fit_is_refused_in_its_acknowledgement_and_the_socket_goes_on() {
     const COUNT: usize = 6000;
-    let (world, gate) = held(Options::new(Memory::POLICY.max_content)).await;
+    let (world, gate) = World::held(limits()).await;
     let ann = world.person(1).await;
     let chat = world.group(&[&ann]).await;
     let mut client = world.connect(&ann).await;
-    let message = message(chat, "0123456789");
+    let message = text_message(chat, "0123456789");
     for _ in 0..COUNT {
         client.ask("send_message", &message).await;
     }
@@ -83,11 +69,11 @@ async fn what_does_not_fit_is_refused_in_its_acknowledgement_and_the_socket_goes
 #[tokio::test]
 async fn what_a_client_sends_when_it_comes_back_finds_a_place() {
     const COUNT: usize = 200;
-    let (world, gate) = held(Options::new(Memory::POLICY.max_content)).await;
+    let (world, gate) = World::held(limits()).await;
     let ann = world.person(1).await;
     let chat = world.group(&[&ann]).await;
     let mut client = world.connect(&ann).await;
-    let message = message(chat, &"x".repeat(60_000));
+    let message = text_message(chat, &"x".repeat(60_000));
     for _ in 0..COUNT {
         client.ask("send_message", &message).await;
     }
@@ -100,7 +86,7 @@ async fn what_a_client_sends_when_it_comes_back_finds_a_place() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_socket_that_does_not_keep_up_is_hung_up_on_and_gets_nothing_after_a_hole() {
     const COUNT: usize = 400;
-    let options = Options { max_outgoing: 16, ..Options::new(Memory::POLICY.max_content) };
+    let options = Options { max_outgoing: 16, ..limits() };
     let world = World::with(options, |ports| ports).await;
     let (ann, bob) = (world.person(1).await, world.person(2).await);
     let chat = world.group(&[&ann, &bob]).await;

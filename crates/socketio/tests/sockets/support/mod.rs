@@ -16,17 +16,29 @@ use mango_domain::usecases::send_message::Outgoing;
 use mango_domain::usecases::{Ports, UseCases};
 use mango_socketio::{Hub, MemoryPresence, Options, Service, build};
 use mango_testkit::{Memory, build as make};
+use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use client::{Client, Connecting};
-use ports::WatchedPresence;
-pub use ports::{Gate, HeldChats, HeldMessages, PanickingLikes};
+pub use ports::{Gate, HeldChats, PanickingLikes};
+use ports::{HeldMessages, WatchedPresence};
 
 /// How long anything that must come may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The limits that a server has by itself.
+pub const fn limits() -> Options {
+    Options::new(Memory::POLICY.max_content)
+}
+
+/// What a client sends to have a text stored.
+pub fn text_message(chat: impl Serialize, content: &str) -> Value {
+    json!({ "message": { "chat_id": chat, "content": content, "message_type": "text" } })
+}
 
 /// A running server.
 pub struct World {
@@ -54,7 +66,7 @@ impl Person {
 
 impl World {
     pub async fn new() -> Self {
-        Self::with(Options::new(Memory::POLICY.max_content), |ports| ports).await
+        Self::with(limits(), |ports| ports).await
     }
 
     /// With other limits, and with ports replaced.
@@ -70,6 +82,14 @@ impl World {
         let address = listener.local_addr().unwrap();
         let server = AbortOnDropHandle::new(tokio::spawn(serve(listener, service)));
         Self { memory, hub, use_cases, address, departures: Mutex::new(departures), _server: server }
+    }
+
+    /// With messages that wait at a gate before they are stored.
+    pub async fn held(options: Options) -> (Self, Gate) {
+        let gate = Gate::closed();
+        let messages = |ports: &Ports| Arc::new(HeldMessages(Arc::clone(&ports.messages), gate.clone()));
+        let world = Self::with(options, |ports| Ports { messages: messages(&ports), ..ports }).await;
+        (world, gate)
     }
 
     /// Waits until a connection has gone offline; whose, and whether it was the last.
