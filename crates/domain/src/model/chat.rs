@@ -51,33 +51,9 @@ pub struct ChatMember {
     pub online: bool,
 }
 
-/// A chat's name: 1 to 255 characters without control characters, white space around it dropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChatName(String);
-
-impl ChatName {
-    /// Most characters of a name.
-    pub const MAX: usize = 255;
-
-    /// Checks a name.
-    ///
-    /// # Errors
-    /// A [`FieldError`] on `chat.name`.
-    pub fn parse(raw: &str) -> Result<Self, FieldError> {
-        text::bounded("chat.name", raw, 1, Self::MAX, false).map(Self)
-    }
-
-    /// Takes what the store holds.
-    #[must_use]
-    pub fn from_store(name: String) -> Self {
-        Self(name)
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+text::bounded_text! {
+    /// A chat's name: 1 to 255 characters without control characters, white space around it dropped.
+    ChatName { field: "chat.name", max: 255, multiline: false }
 }
 
 /// The two users of a direct chat, lower id first, so that a pair has one form.
