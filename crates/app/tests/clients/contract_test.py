@@ -14,7 +14,7 @@ async def a_token_is_taken_from_each_place(http):
     token = ada["token"]
     for place in ({"auth": {"token": token}}, {"headers": {"auth": token}}, {"headers": {"Authorization": f"Bearer {token}"}}):
         device = await Device().connect(**place)
-        await device.client.disconnect()
+        device.leave()
 
 
 async def no_token_is_refused(http):
@@ -60,7 +60,7 @@ async def two_people_chat(http):
     assert (ack["ok"], ack["error"]["status"]) == (False, 404), ack
     for device in (desk, phone, bobs, eves):
         await device.expect_nothing_more()
-        await device.client.disconnect()
+        device.leave()
 
 
 async def malformed_events_leave_the_socket_open(http):
@@ -71,7 +71,7 @@ async def malformed_events_leave_the_socket_open(http):
             ack = await device.ask(event, payload)
             assert ack["ok"] is False and 400 <= ack["error"]["status"] < 500, (event, payload, ack)
     await device.expect_nothing_more()
-    await device.client.disconnect()
+    device.leave()
 
 
 async def emitting_as_it_connects_loses_nothing(http):
@@ -87,7 +87,7 @@ async def emitting_as_it_connects_loses_nothing(http):
         device.client.on("connect", at_once)
         await device.connect(auth={"token": ada["token"]})
         assert (await asyncio.wait_for(created, DEADLINE_SECONDS))["ok"] is True
-        await device.client.disconnect()
+        device.leave()
 
 
 async def logging_out_ends_the_socket(http):

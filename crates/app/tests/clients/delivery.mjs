@@ -1,10 +1,8 @@
 // The client of docs/delivery.md, as it stands there, knows in the end what the server knows, however it was interrupted.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { call, dial, main, newcomer, within } from './harness.mjs';
+import { call, codeOf, dial, main, newcomer, within } from './harness.mjs';
 
-const page = await readFile(new URL('../../../../docs/delivery.md', import.meta.url), 'utf8');
-const [, source] = page.match(/^```js\n(.*?)^```/ms);
+const source = await codeOf('delivery.md');
 const client = new Function('socket', `${source}\nreturn { sync, send, ask, toggleLike, state: () => state, busy: () => syncing };`);
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

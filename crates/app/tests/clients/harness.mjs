@@ -1,5 +1,6 @@
 // What the scenarios of socket.io-client share: HTTP calls, sign-up, and sockets that record what they get.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -10,6 +11,14 @@ export const { io } = installed('socket.io-client');
 export const [url, mode] = process.argv.slice(2);
 const transports = { polling: ['polling'], websocket: ['websocket'], upgrade: ['polling', 'websocket'] }[mode];
 assert.ok(url, 'usage: node <scenario>.mjs <base url> [polling|websocket|upgrade]');
+
+/** The JavaScript that stands in a page of the documentation. */
+export async function codeOf(page) {
+  const text = await readFile(new URL(`../../../../docs/${page}`, import.meta.url), 'utf8');
+  const blocks = [...text.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
+  assert.ok(blocks.length > 0, `docs/${page} has no code`);
+  return blocks.join('');
+}
 
 const open = new Set();
 const DEADLINE_MS = 30_000;

@@ -12,6 +12,16 @@ TRANSPORTS = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": ["p
 PASSWORD = "päss wörd of eight"
 DEADLINE_SECONDS = 30
 people = 0
+background = set()
+
+
+def in_background(work):
+    """Begins something that nobody needs the end of."""
+    task = asyncio.ensure_future(work)
+    background.add(task)
+    # An exception that nobody asks for is printed at the end.
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
 
 
 class Device:
@@ -24,13 +34,13 @@ class Device:
         self.client.on("*", self._keep)
         self.client.on("disconnect", self._end)
         self.client.on("connect_error", self._refuse)
-        self.refusal = None
+        self.refusal = asyncio.get_running_loop().create_future()
 
     async def _keep(self, name, payload):
         await self.events.put((name, payload))
 
     async def _refuse(self, problem):
-        self.refusal = problem["message"]
+        self.refusal.set_result(problem["message"])
 
     async def _end(self, reason):
         self.ended.set_result(reason)
@@ -46,11 +56,14 @@ class Device:
 
     async def refused(self, **place):
         """Tries to connect, which has to be refused, and gives the reason."""
-        try:
-            await self.connect(**place)
-        except socketio.exceptions.ConnectionError:
-            return self.refusal
-        raise AssertionError("the connection was accepted")
+        attempt = in_background(self.connect(**place))
+        await asyncio.wait({attempt, self.refusal}, timeout=DEADLINE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        assert self.refusal.done(), "the connection was not refused"
+        return self.refusal.result()
+
+    def leave(self):
+        """Disconnects. python-engineio ends when its long poll does, which may take until the next ping of the server."""
+        in_background(self.client.disconnect())
 
     async def end(self):
         """Waits until the connection is gone, and gives the reason."""

@@ -1,12 +1,9 @@
 // The client of docs/events.md, as it stands there, gets over whatever ends its socket. The server's access tokens are good for
 // two seconds.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { call, io, main, mode, newcomer, url, within } from './harness.mjs';
+import { call, codeOf, io, main, mode, newcomer, url, within } from './harness.mjs';
 
-const page = await readFile(new URL('../../../../docs/events.md', import.meta.url), 'utf8');
-const blocks = [...page.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
-const source = blocks.join('').replaceAll('http://127.0.0.1:5000', url);
+const source = (await codeOf('events.md')).replaceAll('http://127.0.0.1:5000', url);
 assert.ok(source.includes(`io('${url}'`) && source.includes(`'${url}/auth/refresh'`), 'docs/events.md has another client');
 const names = ['io', 'fetch', 'token', 'refreshToken', 'showLogin', 'readWhatWasMissed'];
 const client = new Function(...names, `${source}\nreturn { socket, tokens: () => ({ token, refreshToken }) };`);
