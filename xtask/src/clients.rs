@@ -1,4 +1,5 @@
-//! The official Socket.IO clients that the tests talk with, installed into the build folder.
+//! What comes from the registries of Node.js and Python, installed into the build folder: the official Socket.IO clients that the tests talk
+//! with, and what the server is made of that the benchmark compares with.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,9 +31,7 @@ pub(crate) fn install(workspace: &Workspace, found: &Found) -> Result<Clients> {
     let python =
         if cfg!(windows) { python_folder.join("Scripts/python.exe") } else { python_folder.join("bin/python") };
 
-    unless_installed(&node, &manifests, &["package.json", "package-lock.json"], &found.node, |folder| {
-        shell::run(npm().current_dir(folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))
-    })?;
+    unless_installed(&node, &manifests, &["package.json", "package-lock.json"], &found.node, install_packages)?;
     unless_installed(&python_folder, &manifests, &["requirements.txt"], &found.python, |folder| {
         shell::run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
         let install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"];
@@ -47,6 +46,19 @@ pub(crate) fn install(workspace: &Workspace, found: &Found) -> Result<Clients> {
         node,
         python,
     })
+}
+
+/// Installs the Node server that Mango is measured beside, and gives its folder.
+pub(crate) fn install_peer(workspace: &Workspace, found: &Found) -> Result<PathBuf> {
+    let source = workspace.root.join("crates/bench/peer");
+    let folder = workspace.target.join("bench/peer");
+    let files = ["package.json", "package-lock.json", "server.mjs"];
+    unless_installed(&folder, &source, &files, &found.node, install_packages)?;
+    Ok(folder)
+}
+
+fn install_packages(folder: &Path) -> Result<()> {
+    shell::run(npm().current_dir(folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]))
 }
 
 /// Installs into an empty folder that holds the manifests. A stamp, written last, says what was installed, so that

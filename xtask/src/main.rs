@@ -28,6 +28,8 @@ enum Command {
     Test(commands::test::Args),
     /// Kill servers and databases under load, for as long as you like, and settle accounts afterwards
     Chaos(commands::chaos::Args),
+    /// Measure Mango beside a Node server and bare socketioxide; takes half an hour
+    Bench(commands::bench::Args),
     /// Everything CI asks for: formatting, clippy, rustdoc, tidy, cargo-deny, tests
     Check(commands::check::Args),
     /// Migrations and the development database
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Dev(args) => commands::dev::run(args),
         Command::Test(args) => commands::test::run(&args),
         Command::Chaos(args) => commands::chaos::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Db(command) => commands::db::run(command),
         Command::Openapi => commands::openapi::run(),

@@ -1,5 +1,6 @@
 //! The commands, one file each. Each has a `run` that says with its exit code whether all went well.
 
+pub(crate) mod bench;
 pub(crate) mod chaos;
 pub(crate) mod check;
 pub(crate) mod db;

@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 use super::Findings;
 
 /// Who may know whom among the crates of the workspace, apart from tests.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("mango-domain", &[]),
     ("mango-contract", &["mango-domain"]),
     ("mango-http", &["mango-contract", "mango-domain"]),
@@ -30,6 +30,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
             "mango-socketio",
         ],
     ),
+    ("mango-bench", &["mango-testkit"]),
     ("xtask", &[]),
 ];
 
