@@ -181,6 +181,15 @@ where
     conn.transaction(async move |conn| work(conn).await).await
 }
 
+/// Runs `work`, which only reads, over the database as it is at the first query.
+async fn snapshot<R, F>(conn: &mut Conn, work: F) -> QueryResult<R>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send,
+    R: Send,
+{
+    conn.build_transaction().read_only().repeatable_read().run(async move |conn| work(conn).await).await
+}
+
 fn pool_status(repository: &Repository) -> Vec<PoolStatus> {
     vec![PoolStatus::of("all", &repository.write)]
 }

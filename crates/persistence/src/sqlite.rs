@@ -121,6 +121,15 @@ where
     conn.immediate_transaction(async move |conn| work(conn).await).await
 }
 
+/// Runs `work`, which only reads, over the database as it is at the first query: a transaction that has no lock to write.
+async fn snapshot<R, F>(conn: &mut Conn, work: F) -> QueryResult<R>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send,
+    R: Send,
+{
+    conn.transaction(async move |conn| work(conn).await).await
+}
+
 fn pool_status(repository: &Repository) -> Vec<PoolStatus> {
     vec![PoolStatus::of("read", &repository.read), PoolStatus::of("write", &repository.write)]
 }

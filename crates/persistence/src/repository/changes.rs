@@ -24,7 +24,8 @@ use crate::error::Fault;
 impl Changes for Repository {
     async fn since(&self, user: UserId, request: SyncRequest) -> Result<SyncPage, Failure> {
         let epoch = self.epoch().await?;
-        self.read(move |conn| since(conn, user, request, epoch).boxed()).await.map_err(|fault| fault.during("sync"))
+        let read = self.read_at_once(move |conn| since(conn, user, request, epoch).boxed()).await;
+        read.map_err(|fault| fault.during("sync"))
     }
 
     async fn epoch(&self) -> Result<Epoch, Failure> {
@@ -33,8 +34,8 @@ impl Changes for Repository {
     }
 }
 
-/// Where every chat of the user is comes first: what is read after that may be newer and then is told once more the next time,
-/// which does no harm.
+/// All of it is read from one snapshot: a message that was changed after the versions were read would be in no range, and the
+/// client would never learn of what it was before.
 async fn since(conn: &mut Conn, user: UserId, request: SyncRequest, epoch: Epoch) -> QueryResult<SyncPage> {
     let versions: Vec<(i64, i64)> = members::table
         .inner_join(chats::table)

@@ -1,7 +1,7 @@
 //! The repository: the ports of the stores, over the tables. It is written once and compiled twice, as a module of
 //! [`postgres`](crate::postgres) and of [`sqlite`](crate::sqlite).
 //!
-//! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, `bounded`, the macro `locking!` and a few constants.
+//! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, `snapshot`, `bounded`, the macro `locking!` and a few constants.
 
 mod changes;
 mod chats;
@@ -30,7 +30,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use super::schema::__diesel_schema_migrations as migrations;
-use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, NOW_MILLIS, VERSION, bounded, transaction};
+use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, NOW_MILLIS, VERSION, bounded, snapshot, transaction};
 use crate::error::Fault;
 use crate::pool::PoolStatus;
 use crate::writers::Writers;
@@ -61,6 +61,14 @@ impl Repository {
         work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
     ) -> Result<R, Fault> {
         self.run(&self.read, work).await
+    }
+
+    /// Runs queries that only read, and that all see the database as it was at one moment.
+    async fn read_at_once<R: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
+    ) -> Result<R, Fault> {
+        self.run(&self.read, move |conn| snapshot(conn, work).boxed()).await
     }
 
     /// Runs one statement that writes, which is a transaction by itself.

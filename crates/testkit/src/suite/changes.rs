@@ -1,6 +1,7 @@
 //! What [`Changes`](mango_domain::ports::Changes) promises, and the versions and events of chats with it.
 
-use std::collections::BTreeMap;
+mod pages;
+
 use std::sync::Arc;
 
 use mango_domain::model::{
@@ -12,6 +13,8 @@ use super::together;
 use crate::Stores;
 use crate::build::{direct, group, message, moment, session, unheard, users};
 use crate::memory::RecordedEvents;
+
+pub use pages::*;
 
 /// A message that is sent again under the same client id, also at the same time, is the one that was sent first, and is
 /// published once.
@@ -137,46 +140,6 @@ pub async fn what_changed_is_told_from_any_version(stores: Stores) {
         assert!(page.chats.iter().all(|chat| chat.version.get() == 8));
     }
     assert_eq!(sync(&stores, ids[2], [], None).await.chats, []);
-}
-
-/// A page of any length leads, page by page, to the same as one page of all.
-pub async fn pages_of_changes_add_up(stores: Stores) {
-    let ids = users(&stores, 2).await;
-    let mut versions = BTreeMap::new();
-    for n in 0..5 {
-        let chat = group(ids[0], &ids).at(moment(n)).add(&stores).await;
-        let mut said = Vec::new();
-        for _ in 0..n {
-            said.push(message(chat, ids[1]).add(&stores).await.id);
-        }
-        for liked in &said {
-            like(&stores, *liked, ids[0]).await;
-        }
-        versions.insert(chat, 1 + 2 * n);
-    }
-    let whole = sync(&stores, ids[0], [], None).await;
-    for limit in [1, 2, 3, 7, 20] {
-        let (mut known, mut messages, mut pages) = (BTreeMap::new(), BTreeMap::new(), 0);
-        loop {
-            let page = sync(&stores, ids[0], known.clone(), Some(limit)).await;
-            let count: usize = page.chats.iter().map(|chat| chat.messages.len()).sum();
-            assert!(count <= usize::try_from(limit).expect("a small limit"));
-            for chat in page.chats {
-                assert_eq!(chat.more, chat.version.get() < versions[&chat.id]);
-                assert_eq!(chat.chat.is_some(), !known.contains_key(&chat.id), "the chat itself comes once");
-                known.insert(chat.id, chat.version.get());
-                messages.extend(chat.messages.into_iter().map(|told| (told.message.id, told)));
-            }
-            pages += 1;
-            if !page.more {
-                break;
-            }
-        }
-        assert_eq!(known, versions, "limit {limit}, {pages} pages");
-        let expected: Vec<_> = whole.chats.iter().flat_map(|chat| &chat.messages).collect();
-        assert_eq!(messages.len(), expected.len());
-        assert!(expected.iter().all(|told| messages.get(&told.message.id) == Some(told)));
-    }
 }
 
 /// Chats of others are gone, and so is what never was; pins are told whole.

@@ -113,6 +113,7 @@ macro_rules! contract_suite {
             a_chat_that_was_there_is_told_to_who_asks
             what_changed_is_told_from_any_version
             pages_of_changes_add_up
+            an_answer_leaves_nothing_out_while_chats_change
             gone_chats_and_pins_are_told
             a_client_from_elsewhere_is_reset
         );
