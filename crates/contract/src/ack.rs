@@ -1,6 +1,7 @@
 //! Acknowledgements: `{ok: true, …}` or `{ok: false, error: problem}`.
 
 use mango_domain::model::{LikeToggle, Message, PinToggle};
+use mango_domain::usecases::send_message::Sent;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -48,17 +49,23 @@ pub struct ChatAck {
 /// Of `send_message`.
 #[derive(Serialize, ToSchema)]
 pub struct MessageAck {
-    /// The message as stored.
+    /// The message as it is now.
     pub message: MessageReply,
     /// Whether it was sent before under the same `client_id`; nothing was stored then.
     pub duplicate: bool,
 }
 
 impl MessageAck {
-    /// Answers the sender of a message.
+    /// Answers the sender of a new message.
     #[must_use]
-    pub fn new(message: &Message, duplicate: bool) -> Self {
-        Self { message: MessageReply::as_sent(message), duplicate }
+    pub fn new(message: &Message) -> Self {
+        Self { message: MessageReply::as_sent(message), duplicate: false }
+    }
+}
+
+impl From<&Sent> for MessageAck {
+    fn from(sent: &Sent) -> Self {
+        Self { message: MessageReply::from(sent), duplicate: sent.duplicate }
     }
 }
 

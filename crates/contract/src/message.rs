@@ -1,9 +1,9 @@
 //! Messages: how they are sent and shown.
 
 use mango_domain::model::{
-    ChatId, ClientId, Message, MessageId, MessageType, Origin, PageRequest, PostedMessage, Seq, UserId,
+    ChatId, ClientId, Message, MessageId, MessageType, Origin, PageRequest, PostedMessage, Seq, UserBrief, UserId,
 };
-use mango_domain::usecases::send_message::Outgoing;
+use mango_domain::usecases::send_message::{Outgoing, Sent};
 use mango_domain::{Error, FieldError};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -170,12 +170,15 @@ impl MessageReply {
     #[must_use]
     pub fn seen_by(reader: UserId, posted: &PostedMessage) -> Self {
         let PostedMessage { message, likes } = posted;
-        let likes_array = likes.iter().map(UserBriefReply::from).collect();
-        let own = Self { likes_array, ..Self::as_sent(message) };
+        let own = Self::liked(message, likes);
         if message.sender == reader { own } else { Self { client_id: None, ..own } }
     }
 
-    /// A message as its sender is answered, without likes.
+    fn liked(message: &Message, likes: &[UserBrief]) -> Self {
+        Self { likes_array: likes.iter().map(UserBriefReply::from).collect(), ..Self::as_sent(message) }
+    }
+
+    /// A new message as its sender is answered: nobody can like it yet.
     #[must_use]
     pub fn as_sent(message: &Message) -> Self {
         Self {
@@ -190,5 +193,12 @@ impl MessageReply {
             version: message.version.get(),
             client_id: message.client_id.as_ref().map(|id| id.as_str().to_owned()),
         }
+    }
+}
+
+impl From<&Sent> for MessageReply {
+    /// A message as its sender is answered, also when it was sent before.
+    fn from(sent: &Sent) -> Self {
+        Self::liked(&sent.message, &sent.likes)
     }
 }

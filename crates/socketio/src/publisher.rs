@@ -93,7 +93,7 @@ impl Events for Publisher {
 impl Publisher {
     /// Answers who sent a message, and tells the others. What the sender calls the message is for the sender's devices alone.
     async fn tell_message(&self, message: &Message, origin: Option<&Origin>) {
-        let asking = self.answer(origin, || Done::Message(MessageAck::new(message, false)));
+        let asking = self.answer(origin, || Done::Message(MessageAck::new(message)));
         let (room, own) = (rooms::chat(message.chat), rooms::user(message.sender));
         let payload = NewMessage::from(message);
         if message.client_id.is_none() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::Failure;
-use crate::model::{ChatId, Message, MessagePage, NewMessage, PageRequest, UserId};
+use crate::model::{ChatId, Message, MessagePage, NewMessage, PageRequest, UserBrief, UserId};
 use crate::ports::Announcer;
 
 /// Keeps messages.
@@ -16,8 +16,8 @@ pub trait Messages: Send + Sync {
     /// [`MessageSent`](crate::model::Event::MessageSent). Messages of one chat get their seqs in the order in which these futures are
     /// first polled, so that a caller can have several under way. A caller who goes away does not keep it from being committed whole.
     ///
-    /// When the chat has a message of this sender with the same client id, that one is given, and nothing is written or
-    /// published. `None` when the chat does not exist or the sender is not a member.
+    /// When the chat has a message of this sender with the same client id, that one is given as it is now, with its likes, and nothing
+    /// is written or published. `None` when the chat does not exist or the sender is not a member.
     async fn append(&self, message: NewMessage, announcer: Announcer) -> Result<Option<Appended>, Failure>;
 
     /// A page of a chat's history with likes, newest first, in a bounded number of queries. `None` when the chat does not exist
@@ -30,6 +30,8 @@ pub trait Messages: Send + Sync {
 pub struct Appended {
     /// The message, as it was when it was appended if it is new, and as it is now if not.
     pub message: Arc<Message>,
+    /// Who likes it, in order of their ids. They belong to its version; a new message has none.
+    pub likes: Vec<UserBrief>,
     /// False when it was there already.
     pub is_new: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ChatId, ClientId, Message, MessageBody, MessageType, NewMessage, Origin, Principal};
+use crate::model::{ChatId, ClientId, Message, MessageBody, MessageType, NewMessage, Origin, Principal, UserBrief};
 use crate::ports::{Announcer, Appended, Clock, Events, Messages};
 use crate::{Error, FieldError, Result};
 
@@ -32,8 +32,10 @@ pub struct Outgoing {
 /// A message that is in its chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
-    /// The message.
+    /// The message as it is now.
     pub message: Arc<Message>,
+    /// Who likes it, in order of their ids.
+    pub likes: Vec<UserBrief>,
     /// Whether it was sent before under the same client id.
     pub duplicate: bool,
 }
@@ -49,7 +51,7 @@ impl SendMessage {
     }
 
     /// Appends the message to the chat, and has the other connections told. It is durable when this returns. A message that the
-    /// chat has already under the same client id is given again, and nobody is told.
+    /// chat has already under the same client id is given as it is now, and nobody is told.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the content does not fit its type or is too large, and on `message.client_id` when that stands for
@@ -61,12 +63,12 @@ impl SendMessage {
         let again = client_id.is_some().then(|| body.clone());
         let message = NewMessage { chat, sender: principal.user, client_id, body, created_at: self.clock.now() };
         let appended = self.messages.append(message, Announcer::new(&self.events, origin)).await?;
-        let Appended { message, is_new } = appended.ok_or(Error::NotFound("chat"))?;
+        let Appended { message, likes, is_new } = appended.ok_or(Error::NotFound("chat"))?;
         if !is_new && again.is_some_and(|body| body != message.body) {
             return Err(
                 FieldError::new("message.client_id", "stands for another message that you sent to this chat").into()
             );
         }
-        Ok(Sent { message, duplicate: !is_new })
+        Ok(Sent { message, likes, duplicate: !is_new })
     }
 }

@@ -64,7 +64,7 @@ pub(crate) async fn list_messages(
     security(("login" = []), ("bearer" = [])),
     responses(
         (status = 201, description = "The message, which is stored and told to the members", body = MessageReply),
-        (status = 200, description = "The message as it was sent before under this client id", body = MessageReply),
+        (status = 200, description = "The message that was sent before under this client id, as it is now", body = MessageReply),
         (status = 404, description = "There is no such chat, or the caller is not in it"),
         (status = 507, description = "The server has no room left; nothing was stored"),
     )
@@ -84,7 +84,7 @@ pub(crate) async fn send_message(
     let outgoing = body.into_domain(chat, key).map_err(unprefixed)?;
     let sent = state.use_cases.send_message.run(&principal, outgoing).await.map_err(unprefixed)?;
     let mut response = if sent.duplicate { HttpResponse::Ok() } else { HttpResponse::Created() };
-    Ok(response.json(MessageReply::as_sent(&sent.message)))
+    Ok(response.json(MessageReply::from(&sent)))
 }
 
 /// Names fields as they are called here, where they are not inside of a `message`.

@@ -1,5 +1,8 @@
 //! Sending messages and catching up without a socket.
 
+use mango_domain::model::MessageId;
+use mango_domain::ports::Likes as _;
+use mango_testkit::build::{moment, unheard};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -48,8 +51,12 @@ async fn a_message_is_sent_once_however_often_it_is_posted() {
     send(&server, &ann, 999_999, None, &plain).await.assert_problem(404, "not-found");
     let history = server.get_as(&bob, &format!("/message/{chat}")).await.json();
     assert_eq!((history.as_array().map(Vec::len), history[0].get("client_id")), (Some(1), None));
+    // What comes of a message meanwhile is in the answer.
+    let id = MessageId::new(message["id"].as_i64().unwrap());
+    server.memory.store.toggle(id, bob.id, moment(5), unheard()).await.unwrap().unwrap();
     let own = server.get_as(&ann, &format!("/message/{chat}")).await.json();
-    assert_eq!(own[0]["client_id"], "k");
+    assert_eq!((&own[0]["client_id"], &own[0]["likes_array"][0]["id"]), (&json!("k"), &json!(bob.id)));
+    assert_eq!(send(&server, &ann, chat, Some("k"), &plain).await.json(), own[0]);
     assert_eq!(send(&server, &bob, chat, Some("k"), &plain).await.status, 201, "that of another user");
 }
 

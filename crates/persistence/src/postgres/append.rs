@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use diesel::QueryResult;
 use diesel::pg::Pg;
-use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
@@ -12,12 +12,8 @@ use mango_domain::model::{ChatId, ClientId, Message, MessageId, NewMessage, Seq,
 use mango_domain::ports::Appended;
 
 use super::Conn;
-use super::repository::rows::MessageRow;
-use super::schema::{members, messages};
+use super::sent_before::{Key, sent_before};
 use crate::writers::Group;
-
-/// What a client's name for a message is unique in.
-type Key = (ChatId, UserId, ClientId);
 
 /// Appends the messages of a group, in a transaction or as one.
 pub(super) async fn append(conn: &mut Conn, group: Group) -> QueryResult<Vec<Option<Appended>>> {
@@ -42,7 +38,7 @@ pub(super) async fn append(conn: &mut Conn, group: Group) -> QueryResult<Vec<Opt
         let index = usize::try_from(place - 1).unwrap_or(usize::MAX);
         if let (Some(outcome), Some(message)) = (outcomes.get_mut(index), firsts.get(index)) {
             let message = stored(message, MessageId::new(id), Seq::new(seq), Version::new(version));
-            *outcome = Some(Appended { message: Arc::new(message), is_new: true });
+            *outcome = Some(Appended { message: Arc::new(message), likes: Vec::new(), is_new: true });
         }
     }
     let left: Vec<Key> = firsts
@@ -52,13 +48,14 @@ pub(super) async fn append(conn: &mut Conn, group: Group) -> QueryResult<Vec<Opt
         .filter_map(|(message, _)| key(message))
         .collect();
     if !left.is_empty() {
-        let mut before = sent_before(conn, left).await?;
+        let mut before = sent_before(conn, &left).await?;
         for (message, outcome) in firsts.iter().zip(&mut outcomes).filter(|(_, outcome)| outcome.is_none()) {
             *outcome = key(message).and_then(|key| before.remove(&key));
         }
     }
     let again = |appended: &Appended, is_first| Appended {
         message: appended.message.clone(),
+        likes: appended.likes.clone(),
         is_new: appended.is_new && is_first,
     };
     let outcome =
@@ -78,26 +75,6 @@ fn key(message: &NewMessage) -> Option<Key> {
 fn stored(message: &NewMessage, id: MessageId, seq: Seq, version: Version) -> Message {
     let NewMessage { chat, sender, client_id, body, created_at } = message.clone();
     Message { id, chat, seq, version, sender, client_id, body, created_at }
-}
-
-/// The messages that were sent before under these names by those who are still members.
-async fn sent_before(conn: &mut Conn, keys: Vec<Key>) -> QueryResult<HashMap<Key, Appended>> {
-    let is_member = members::table.find((messages::chat_id, messages::sender_id));
-    let mut query = messages::table.select(MessageRow::as_select()).into_boxed();
-    for (chat, sender, client_id) in keys {
-        let named = messages::chat_id.eq(chat.get()).and(messages::sender_id.eq(sender.get()));
-        query = query.or_filter(named.and(messages::client_id.eq(client_id.as_str().to_owned())));
-    }
-    let rows: Vec<MessageRow> = query.filter(diesel::dsl::exists(is_member)).load(conn).await?;
-    let mut before = HashMap::new();
-    for row in rows {
-        let message = row.into_message()?;
-        if let Some(client_id) = message.client_id.clone() {
-            let key = (message.chat, message.sender, client_id);
-            before.insert(key, Appended { message: Arc::new(message), is_new: false });
-        }
-    }
-    Ok(before)
 }
 
 /// The statement. Its steps are, in order: the messages sent; those whose senders are members and that are not there yet under

@@ -58,7 +58,7 @@ async fn history(conn: &mut Conn, chat: ChatId, reader: UserId, page: PageReques
 }
 
 /// Adds to messages who likes them, in one query.
-pub(super) async fn with_likes(conn: &mut Conn, rows: Vec<MessageRow>) -> QueryResult<Vec<PostedMessage>> {
+pub(in super::super) async fn with_likes(conn: &mut Conn, rows: Vec<MessageRow>) -> QueryResult<Vec<PostedMessage>> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let found: Vec<(i64, BriefRow)> = for_ids(conn, &ids, |conn, ids| {
         likes::table

@@ -8,7 +8,7 @@ mod chats;
 mod commit;
 mod likes;
 mod members;
-mod messages;
+pub(super) mod messages;
 pub(super) mod rows;
 mod sessions;
 mod users;

@@ -42,14 +42,14 @@ impl UserRow {
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
-pub(super) struct BriefRow {
+pub(in super::super) struct BriefRow {
     id: i64,
     name: Option<String>,
     photo: Option<String>,
 }
 
 impl BriefRow {
-    pub(super) fn into_brief(self) -> QueryResult<UserBrief> {
+    pub(in super::super) fn into_brief(self) -> QueryResult<UserBrief> {
         Ok(UserBrief { id: UserId::new(self.id), name: self.name.map(UserName::from_store), photo: photo(self.photo)? })
     }
 }

@@ -5,12 +5,14 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use mango_domain::model::{ChatId, ClientId, Message, MessageId, NewMessage, Seq, Timestamp, UserId, Version};
+use mango_domain::model::{
+    ChatId, ClientId, Message, MessageId, NewMessage, Seq, Timestamp, UserBrief, UserId, Version,
+};
 use mango_domain::ports::Appended;
 
 use super::Conn;
-use super::repository::rows::MessageRow;
-use super::schema::{chats, members, messages};
+use super::repository::rows::{BriefRow, MessageRow};
+use super::schema::{chats, likes, members, messages, users};
 use crate::writers::Group;
 
 /// Appends the messages of a group in the transaction that is open.
@@ -56,7 +58,8 @@ impl Heads {
         if let Some(client_id) = &message.client_id
             && let Some(message) = sent_before(conn, message.chat, message.sender, client_id)?
         {
-            return Ok(Some(Appended { message: Arc::new(message), is_new: false }));
+            let likes = likes_of(conn, message.id)?;
+            return Ok(Some(Appended { message: Arc::new(message), likes, is_new: false }));
         }
         let head = self.head(conn, message.chat)?;
         head.last_seq += 1;
@@ -78,7 +81,7 @@ impl Heads {
         let (id, seq, version) = (MessageId::new(id), Seq::new(head.last_seq), Version::new(head.version));
         let NewMessage { chat, sender, client_id, body, created_at } = message.clone();
         let message = Message { id, chat, seq, version, sender, client_id, body, created_at };
-        Ok(Some(Appended { message: Arc::new(message), is_new: true }))
+        Ok(Some(Appended { message: Arc::new(message), likes: Vec::new(), is_new: true }))
     }
 
     fn head(&mut self, conn: &mut SqliteConnection, chat: ChatId) -> QueryResult<&mut Head> {
@@ -131,4 +134,15 @@ fn sent_before(
         .get_result(conn)
         .optional()?;
     row.map(MessageRow::into_message).transpose()
+}
+
+/// Who likes a message, in order of their ids.
+fn likes_of(conn: &mut SqliteConnection, message: MessageId) -> QueryResult<Vec<UserBrief>> {
+    let rows: Vec<BriefRow> = likes::table
+        .inner_join(users::table)
+        .filter(likes::message_id.eq(message.get()))
+        .order(likes::user_id)
+        .select(BriefRow::as_select())
+        .load(conn)?;
+    rows.into_iter().map(BriefRow::into_brief).collect()
 }

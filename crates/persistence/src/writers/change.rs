@@ -99,7 +99,7 @@ impl Outcome {
     /// What to tell.
     pub(super) fn event(&self, origin: Option<Origin>) -> Option<Event> {
         match self {
-            Self::Appended(Some(Appended { message, is_new: true })) => {
+            Self::Appended(Some(Appended { message, is_new: true, .. })) => {
                 Some(Event::MessageSent { message: message.clone(), origin })
             }
             Self::Liked(Some(like)) => Some(Event::LikeToggled { like: *like, origin }),

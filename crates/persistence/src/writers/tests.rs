@@ -43,7 +43,8 @@ impl Commit for Failing {
             body: new.body.clone(),
             created_at: new.created_at,
         };
-        let outcome = |new| Outcome::Appended(Some(Appended { message: Arc::new(stored(new)), is_new: true }));
+        let outcome =
+            |new| Outcome::Appended(Some(Appended { message: Arc::new(stored(new)), likes: Vec::new(), is_new: true }));
         Ok(group.iter().filter_map(Change::message).map(outcome).collect())
     }
 

@@ -10,5 +10,5 @@ use crate::connection::Connection;
 pub(super) async fn run(connection: &Connection, payload: SendMessagePayload, origin: Origin) -> Result<MessageAck> {
     let outgoing = payload.into_domain(origin)?;
     let sent = connection.context().use_cases.send_message.run(&connection.principal(), outgoing).await?;
-    Ok(MessageAck::new(&sent.message, sent.duplicate))
+    Ok(MessageAck::from(&sent))
 }

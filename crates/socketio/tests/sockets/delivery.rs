@@ -38,6 +38,10 @@ async fn a_client_id_is_for_the_devices_of_the_sender_and_stands_for_one_message
     for client in [&mut phone, &mut laptop, &mut other] {
         assert_eq!(client.events().await, [], "nothing happened the second time");
     }
+    let liked = other.call("toggle_like_message", json!({ "message": { "id": sent["message"]["id"] } })).await;
+    let again = phone.call("send_message", message(chat, "once", Some("a-1"))).await;
+    let told = &again["message"];
+    assert_eq!((&told["version"], &told["likes_array"][0]["id"]), (&liked["version"], &json!(bob.id)));
     for (id, field) in [("a-1", "message.client_id"), ("", "message.client_id"), ("a b", "message.client_id")] {
         let refused = phone.call("send_message", message(chat, "else", Some(id))).await;
         assert_eq!(

@@ -16,7 +16,7 @@ impl Messages for MemoryStore {
     async fn append(&self, message: NewMessage, announcer: Announcer) -> Result<Option<Appended>, Failure> {
         let _turn = self.turn().await;
         let appended = self.append_now(message)?;
-        if let Some(Appended { message, is_new: true }) = &appended {
+        if let Some(Appended { message, is_new: true, .. }) = &appended {
             let Announcer { events, origin } = announcer;
             events.publish(Event::MessageSent { message: message.clone(), origin }).await;
         }
@@ -56,7 +56,8 @@ impl MemoryStore {
         if client_id.is_some()
             && let Some(entry) = room.messages.iter().find(known)
         {
-            return Ok(Some(Appended { message: Arc::new(entry.message.clone()), is_new: false }));
+            let (message, likes) = (Arc::new(entry.message.clone()), entry.likes.clone());
+            return Ok(Some(Appended { message, likes: state.briefs(&likes), is_new: false }));
         }
         let index = room.messages.len();
         let seq = Seq::new(i64::try_from(index + 1).map_err(|error| Failure::broken("append message", error))?);
@@ -64,6 +65,6 @@ impl MemoryStore {
         let message = Message { id, chat, seq, version, sender, client_id, body, created_at };
         room.messages.push(Entry { message: message.clone(), likes: BTreeSet::new() });
         state.places.insert(id, Place { chat, index });
-        Ok(Some(Appended { message: Arc::new(message), is_new: true }))
+        Ok(Some(Appended { message: Arc::new(message), likes: Vec::new(), is_new: true }))
     }
 }

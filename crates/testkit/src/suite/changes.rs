@@ -44,6 +44,30 @@ pub async fn a_client_id_stands_for_one_message(stores: Stores) {
     assert_eq!(recorded.take().len(), 4);
 }
 
+/// A message that was sent before is given as it is now: who likes it goes with its version, whoever is sent it again.
+pub async fn a_message_sent_again_is_as_it_is_now(stores: Stores) {
+    let ids = users(&stores, 3).await;
+    let chat = group(ids[0], &ids).add(&stores).await;
+    let first = message(chat, ids[0]).client_id("a").add(&stores).await;
+    message(chat, ids[0]).client_id("b").add(&stores).await;
+    for (likers, version) in [(vec![2], 4), (vec![1, 2], 5), (vec![1], 6), (vec![], 7)] {
+        let toggled = if version == 4 || version == 6 { ids[2] } else { ids[1] };
+        like(&stores, first.id, toggled).await;
+        // Several at once may be one group, with another message that nobody likes.
+        let again = together(["a", "b", "a"].map(|client_id| {
+            let (stores, again) = (stores.clone(), message(chat, ids[0]).client_id(client_id).build());
+            async move { stores.messages.append(again, unheard()).await.expect("append").expect("a member sends") }
+        }))
+        .await;
+        let [liked, other, also] = &again[..] else { panic!("three answers") };
+        assert_eq!(liked, also);
+        assert_eq!((liked.message.id, liked.message.version.get(), liked.is_new), (first.id, version, false));
+        let users: Vec<UserId> = liked.likes.iter().map(|user| user.id).collect();
+        assert_eq!(users, likers.iter().map(|n| ids[*n]).collect::<Vec<_>>(), "version {version}");
+        assert_eq!((other.message.version.get(), &other.likes[..]), (3, &[][..]));
+    }
+}
+
 /// What is read of a message has the client id and the version of its last change.
 pub async fn a_message_keeps_its_client_id_and_its_version(stores: Stores) {
     let ids = users(&stores, 2).await;

@@ -108,6 +108,7 @@ macro_rules! contract_suite {
         );
         $crate::contract_suite!(@port $make, changes:
             a_client_id_stands_for_one_message
+            a_message_sent_again_is_as_it_is_now
             a_message_keeps_its_client_id_and_its_version
             events_come_in_the_order_of_versions
             a_chat_that_was_there_is_told_to_who_asks
