@@ -175,8 +175,7 @@ impl Writer {
 
     /// Commits a group, and hands on what came of each change for publishing and answering.
     async fn settle(&mut self, mut jobs: Vec<Job>) {
-        // The order in which they are committed.
-        jobs.sort_by_key(|job| !job.change.is_message());
+        jobs.sort_by_key(|job| job.change.turn());
         let (changes, waiting): (Vec<_>, Vec<_>) =
             jobs.into_iter().map(|job| (job.change, (job.announcer, job.reply))).unzip();
         let group = Arc::new(changes);

@@ -57,7 +57,7 @@ text::bounded_text! {
 }
 
 /// The two users of a direct chat, lower id first, so that a pair has one form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DirectPair {
     low: UserId,
     high: UserId,
@@ -125,6 +125,15 @@ impl MemberList {
         match self {
             Self::Direct(pair) => vec![pair.low, pair.high],
             Self::Group(ids) => ids.clone(),
+        }
+    }
+
+    /// The pair of a direct chat.
+    #[must_use]
+    pub const fn pair(&self) -> Option<DirectPair> {
+        match self {
+            Self::Direct(pair) => Some(*pair),
+            Self::Group(_) => None,
         }
     }
 

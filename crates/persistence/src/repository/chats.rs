@@ -10,7 +10,7 @@ use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use mango_domain::Failure;
 use mango_domain::model::{
-    ChatId, DirectPair, MemberList, NewChat, PinToggle, PostedMessage, Timestamp, UserBrief, UserId, Version,
+    ChatId, DirectPair, NewChat, PinToggle, PostedMessage, Timestamp, UserBrief, UserId, Version,
 };
 use mango_domain::ports::{Announcer, Chats, CreateChatError, CreatedChat, StoredChat};
 
@@ -71,10 +71,7 @@ pub(super) async fn create(conn: &mut Conn, new: &ChatToCreate) -> QueryResult<R
         let unknown = |id: &UserId| members.binary_search_by_key(id, |member| member.id).is_err();
         return Ok(Err(chat.members.ids().into_iter().filter(unknown).collect()));
     }
-    let pair = match &chat.members {
-        MemberList::Direct(pair) => Some(*pair),
-        MemberList::Group(_) => None,
-    };
+    let pair = chat.members.pair();
     let row: Option<ChatRow> = diesel::insert_into(chats::table)
         .values((
             id.map(|id| chats::id.eq(id.get())),

@@ -2,7 +2,7 @@
 
 use mango_domain::Failure;
 use mango_domain::model::{
-    ChatId, Event, LikeToggle, MessageId, NewChat, NewMessage, Origin, PinToggle, Timestamp, UserId,
+    ChatId, DirectPair, Event, LikeToggle, MessageId, NewChat, NewMessage, Origin, PinToggle, Timestamp, UserId,
 };
 use mango_domain::ports::{Appended, CreatedChat};
 
@@ -70,6 +70,16 @@ impl Change {
     /// What tells the changes of one writer from those of another.
     pub(super) fn lane(&self) -> i64 {
         self.chat().map_or(0, ChatId::get)
+    }
+
+    /// When its turn comes in its group: messages, then likes and pins, then chats. Direct chats come in order of their pairs, since two
+    /// writers that create chats of the same pairs wait for each other's, and in different orders they would wait for ever.
+    pub(super) fn turn(&self) -> (u8, Option<DirectPair>) {
+        match self {
+            Self::Append(_) => (0, None),
+            Self::Like(_) | Self::Pin(_) => (1, None),
+            Self::Create(create) => (2, create.chat.members.pair()),
+        }
     }
 
     pub(crate) const fn is_message(&self) -> bool {

@@ -14,6 +14,7 @@ mod support;
 mod appends;
 mod constraints;
 mod contract;
+mod creations;
 mod encryption;
 mod limits;
 mod migrations;
