@@ -43,7 +43,17 @@ pub(crate) struct Unique {
     pub(crate) columns: &'static str,
 }
 
+/// That of the names that clients give to messages.
+const CLIENT_ID: Unique =
+    Unique { name: "messages_client_id_key", columns: "messages.chat_id, messages.sender_id, messages.client_id" };
+
 impl Fault {
+    /// Whether another node has stored the same message under the same client id at this moment, so that it will be found the
+    /// next time.
+    pub(crate) fn is_sent_twice(&self) -> bool {
+        self.violates(&CLIENT_ID)
+    }
+
     /// Whether the database refused a row because of this constraint.
     pub(crate) fn violates(&self, unique: &Unique) -> bool {
         match self {

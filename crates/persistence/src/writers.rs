@@ -187,7 +187,7 @@ impl Writer {
                 }
             }
             // The database refused the group and may be refusing one change of it: the others shall not suffer.
-            Err(fault) if fault.kind() == FailureKind::Broken && group.len() > 1 => {
+            Err(fault) if is_worth_retrying(&fault, group.len()) => {
                 for (change, to) in waiting.by_ref() {
                     let outcome = self.alone(change, &to.0).await;
                     let away = outcome.as_ref().is_err_and(|failure| matches!(failure.kind, FailureKind::Busy { .. }));
@@ -218,7 +218,12 @@ impl Writer {
     }
 
     async fn alone(&mut self, change: &Change, announcer: &Announcer) -> Result<Outcome, Failure> {
-        match self.attempt(Arc::new(vec![change.clone()])).await {
+        let alone = Arc::new(vec![change.clone()]);
+        let mut done = self.attempt(Arc::clone(&alone)).await;
+        if done.as_ref().is_err_and(Fault::is_sent_twice) {
+            done = self.attempt(alone).await;
+        }
+        match done {
             Ok(outcomes) => outcomes.into_iter().next().ok_or_else(|| change::mixed_up(change.operation())),
             Err(fault) => {
                 self.doubt(&fault, change, announcer);
@@ -268,4 +273,11 @@ impl Writer {
             tracing::error!("there is nobody left to publish changes");
         }
     }
+}
+
+/// Whether a refused group is tried again, change by change: when it is certain that none of it was committed, and either one change
+/// alone may be at fault or another node was quicker with the same message.
+fn is_worth_retrying(fault: &Fault, changes: usize) -> bool {
+    let is_refused = fault.kind() == FailureKind::Broken && !fault.is_uncertain();
+    is_refused && (changes > 1 || fault.is_sent_twice())
 }

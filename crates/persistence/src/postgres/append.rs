@@ -80,7 +80,7 @@ fn stored(message: &NewMessage, id: MessageId, seq: Seq, version: Version) -> Me
 /// The statement. Its steps are, in order: the messages sent; those whose senders are members and that are not there yet under
 /// their client id, numbered within their chat; how many there are for each chat; the locks on these chats, taken in order of id
 /// so that two nodes cannot lock each other out; the new `last_seq` and `version` of each chat; the messages with theirs. Another
-/// node may append the same message at the same time: then the client id clashes, and the second time the message is found. It is
+/// node may append the same message at the same time: then the client id clashes, and the writer, which tries again, finds it. It is
 /// a query of its own rather than a plain SQL string because that is how Diesel keeps it prepared.
 #[derive(Debug)]
 struct Append<'a> {

@@ -138,3 +138,18 @@ async fn a_bad_change_does_not_fail_its_group() {
     assert_eq!(recorded.take().len(), 4);
     writers.close().await;
 }
+
+/// What a panic may have left committed is not tried again, which could store a message twice.
+#[tokio::test]
+async fn a_panic_in_the_middle_is_a_doubt() {
+    let commit = Failing::new(|_| panic!("after the commit"));
+    let (recorded, announcer) = recording();
+    let (writers, outcomes) = send(&commit, &announcer, &[1, 2]).await;
+    assert_eq!(outcomes, [Err(FailureKind::Broken); 2]);
+    assert_eq!(*commit.groups.lock().unwrap(), [2]);
+    while commit.asked.load(Ordering::Relaxed) < 2 {
+        tokio::task::yield_now().await;
+    }
+    writers.close().await;
+    assert_eq!(recorded.take().len(), 2);
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mango_domain::FailureKind;
 use mango_domain::model::{MessageBody, MessageType};
 use mango_persistence::Options;
-use mango_testkit::build::{group, message, user, users};
+use mango_testkit::build::{group, message, unheard, user, users};
 use mango_testkit::suite::together;
 
 use crate::support::{Backend, open, queue, stores, until_writing};
@@ -43,6 +43,30 @@ async fn a_bad_message_does_not_fail_its_group<B: Backend>() {
     assert_eq!(seqs, (1..=21).collect::<Vec<_>>());
 }
 
+/// Two nodes are sent the same messages at the same instant: one of them stores each, both give it.
+async fn two_nodes_are_sent_the_same<B: Backend>() {
+    let backend = B::with(Options::default()).await;
+    let other = open(backend.database().url(), Options::default()).await;
+    let nodes = [stores(backend.database()), stores(&other)];
+    let ids = users(&nodes[0], 1).await;
+    let chat = group(ids[0], &[]).add(&nodes[0]).await;
+    for n in 0..50 {
+        // Alone, and with others in its group.
+        let client_ids = [format!("{n}"), format!("{n}a"), format!("{n}b")];
+        let each =
+            client_ids.iter().take(1 + n % 3).flat_map(|client_id| nodes.iter().map(move |node| (node, client_id)));
+        let sent = together(each.map(|(stores, client_id)| {
+            let (stores, message) = (stores.clone(), message(chat, ids[0]).client_id(client_id).build());
+            async move { stores.messages.append(message, unheard()).await.unwrap().unwrap() }
+        }))
+        .await;
+        for pair in sent.chunks(2) {
+            assert_eq!(pair[0].message, pair[1].message, "{n}");
+            assert!(pair[0].is_new != pair[1].is_new, "{n}");
+        }
+    }
+}
+
 /// Two nodes append to the same chats at the same time: no deadlock, no hole, no duplicate.
 async fn two_nodes_share_chats<B: Backend>() {
     const EACH: usize = 20;
@@ -76,5 +100,6 @@ async fn two_nodes_share_chats<B: Backend>() {
 
 on_both! {
     a_bad_message_does_not_fail_its_group
+    two_nodes_are_sent_the_same
     two_nodes_share_chats
 }
