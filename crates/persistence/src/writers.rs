@@ -108,10 +108,16 @@ impl Writers {
     /// Creates a chat and publishes it, or says which of its members do not exist.
     pub(crate) async fn create(
         &self,
-        chat: ChatToCreate,
+        mut chat: ChatToCreate,
         announcer: Announcer,
     ) -> Result<Result<CreatedChat, Vec<UserId>>, Failure> {
-        self.make(Change::Create(Box::new(chat)), announcer).await?.created()
+        loop {
+            match self.make(Change::Create(Box::new(chat.clone())), announcer.clone()).await? {
+                // The other of the pair was quicker.
+                Outcome::Elsewhere(id) => chat.id = Some(id),
+                outcome => return outcome.created(),
+            }
+        }
     }
 
     /// Has a change made; fails as busy at once when its queue is full.

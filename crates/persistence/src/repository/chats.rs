@@ -18,15 +18,16 @@ use super::super::schema::{chats, members, messages, pins, users};
 use super::super::{Conn, NEXT_CHAT_ID};
 use super::rows::{BriefRow, ChatRow, DIRECT, GROUP, MessageRow};
 use super::{Repository, for_ids, messages::with_likes, users::briefs};
-use crate::writers::{ChatToCreate, NewPin};
+use crate::writers::{ChatToCreate, NewPin, Outcome};
 
 #[async_trait]
 impl Chats for Repository {
     async fn create(&self, chat: NewChat, announcer: Announcer) -> Result<CreatedChat, CreateChatError> {
         let id = match NEXT_CHAT_ID {
             Some(next) => {
-                let id = self.read(move |conn| diesel::select(sql::<BigInt>(next)).get_result(conn).boxed()).await;
-                Some(ChatId::new(id.map_err(|fault| fault.during("create chat"))?))
+                let pair = chat.members.pair();
+                let id = self.read(move |conn| draw_id(conn, next, pair).boxed()).await;
+                Some(id.map_err(|fault| fault.during("create chat"))?)
             }
             None => None,
         };
@@ -62,16 +63,42 @@ impl Chats for Repository {
 /// The version of a chat that has just been created.
 const CREATED: i64 = 1;
 
+/// The id of a chat to be: that of the chat which the pair has, if it has one, so that this chat's own writer tells of it.
+async fn draw_id(conn: &mut Conn, next: &str, pair: Option<DirectPair>) -> QueryResult<ChatId> {
+    let there = match pair {
+        Some(pair) => chat_of(conn, pair).await?,
+        None => None,
+    };
+    match there {
+        Some(id) => Ok(id),
+        None => diesel::select(sql::<BigInt>(next)).get_result(conn).await.map(ChatId::new),
+    }
+}
+
+/// The direct chat of a pair.
+async fn chat_of(conn: &mut Conn, pair: DirectPair) -> QueryResult<Option<ChatId>> {
+    let of_pair = chats::direct_low.eq(pair.low().get()).and(chats::direct_high.eq(pair.high().get()));
+    let id = chats::table.filter(of_pair).select(chats::id).get_result(conn).await;
+    Ok(id.optional()?.map(ChatId::new))
+}
+
 /// Creates a chat, or says which of its members do not exist.
-pub(super) async fn create(conn: &mut Conn, new: &ChatToCreate) -> QueryResult<Result<CreatedChat, Vec<UserId>>> {
+pub(super) async fn create(conn: &mut Conn, new: &ChatToCreate) -> QueryResult<Outcome> {
     let ChatToCreate { id, chat } = new;
     let ids: Vec<i64> = chat.members.ids().into_iter().map(UserId::get).collect();
     let members = briefs(conn, &ids).await?;
     if members.len() < ids.len() {
         let unknown = |id: &UserId| members.binary_search_by_key(id, |member| member.id).is_err();
-        return Ok(Err(chat.members.ids().into_iter().filter(unknown).collect()));
+        return Ok(Outcome::Created(Err(chat.members.ids().into_iter().filter(unknown).collect())));
     }
     let pair = chat.members.pair();
+    // The constraint below finds the chat as well, but only when nobody is changing it: to wait for another writer that does, while
+    // holding what that writer may come to need, would be to wait for ever.
+    if let Some((drawn, pair)) = id.zip(pair)
+        && let Some(there) = chat_of(conn, pair).await?
+    {
+        return existing(conn, there, Some(drawn), chat.creator).await;
+    }
     let row: Option<ChatRow> = diesel::insert_into(chats::table)
         .values((
             id.map(|id| chats::id.eq(id.get())),
@@ -91,8 +118,8 @@ pub(super) async fn create(conn: &mut Conn, new: &ChatToCreate) -> QueryResult<R
         .await
         .optional()?;
     let Some(row) = row else {
-        let chat = existing(conn, pair, chat.creator).await?;
-        return Ok(Ok(CreatedChat { chat, is_new: false }));
+        let there = chat_of(conn, pair.ok_or(diesel::NotFound)?).await?.ok_or(diesel::NotFound)?;
+        return existing(conn, there, *id, chat.creator).await;
     };
     let rows = users::table.filter(users::id.eq_any(ids)).select((row.id.into_sql::<BigInt>(), users::id));
     diesel::insert_into(members::table)
@@ -101,19 +128,16 @@ pub(super) async fn create(conn: &mut Conn, new: &ChatToCreate) -> QueryResult<R
         .execute(conn)
         .await?;
     let chat = StoredChat { record: row.into_record()?, members, last_message: None, pinned: false };
-    Ok(Ok(CreatedChat { chat, is_new: true }))
+    Ok(Outcome::Created(Ok(CreatedChat { chat, is_new: true })))
 }
 
-/// The direct chat that a pair has already.
-async fn existing(conn: &mut Conn, pair: Option<DirectPair>, user: UserId) -> QueryResult<StoredChat> {
-    let pair = pair.ok_or(diesel::NotFound)?;
-    let id: i64 = chats::table
-        .filter(chats::direct_low.eq(pair.low().get()))
-        .filter(chats::direct_high.eq(pair.high().get()))
-        .select(chats::id)
-        .get_result(conn)
-        .await?;
-    find(conn, ChatId::new(id), user).await?.ok_or(diesel::NotFound)
+/// The direct chat that a pair has already, unless it is not the one that this writer was to create and so has another writer.
+async fn existing(conn: &mut Conn, there: ChatId, drawn: Option<ChatId>, user: UserId) -> QueryResult<Outcome> {
+    if drawn.is_some_and(|drawn| drawn != there) {
+        return Ok(Outcome::Elsewhere(there));
+    }
+    let chat = find(conn, there, user).await?.ok_or(diesel::NotFound)?;
+    Ok(Outcome::Created(Ok(CreatedChat { chat, is_new: false })))
 }
 
 async fn list(conn: &mut Conn, user: UserId, pinned_only: bool) -> QueryResult<Vec<StoredChat>> {

@@ -65,7 +65,7 @@ async fn commit_mixed(conn: &mut Conn, group: Group) -> QueryResult<Vec<Outcome>
             Change::Append(_) => continue,
             Change::Like(like) => Outcome::Liked(toggle(conn, *like).await?),
             Change::Pin(pin) => Outcome::Pinned(toggle_pin(conn, *pin).await?),
-            Change::Create(chat) => Outcome::Created(create(conn, chat).await?),
+            Change::Create(chat) => create(conn, chat).await?,
         });
     }
     Ok(outcomes)

@@ -41,7 +41,7 @@ pub(crate) struct NewPin {
 #[derive(Debug, Clone)]
 pub(crate) struct ChatToCreate {
     /// The id that it shall have. Where there is more than one writer it is given beforehand, so that the chat's own writer
-    /// creates it and nothing can be told of the chat before it is told that it exists.
+    /// creates it and nothing can be told of the chat before it is told that it exists. Where the pair has a chat it is that one's.
     pub(crate) id: Option<ChatId>,
     pub(crate) chat: NewChat,
 }
@@ -103,6 +103,8 @@ pub(crate) enum Outcome {
     Pinned(Option<PinToggle>),
     /// Of a chat, or which of its members do not exist.
     Created(Result<CreatedChat, Vec<UserId>>),
+    /// Of a direct chat that the pair had already: it has this id and is another writer's, which is to be asked instead.
+    Elsewhere(ChatId),
 }
 
 impl Outcome {
@@ -115,7 +117,9 @@ impl Outcome {
             Self::Liked(Some(like)) => Some(Event::LikeToggled { like: *like, origin }),
             Self::Pinned(Some(pin)) => Some(Event::PinToggled { pin: *pin }),
             Self::Created(Ok(created)) => created.news(origin),
-            Self::Appended(_) | Self::Liked(None) | Self::Pinned(None) | Self::Created(Err(_)) => None,
+            Self::Appended(_) | Self::Liked(None) | Self::Pinned(None) | Self::Created(Err(_)) | Self::Elsewhere(_) => {
+                None
+            }
         }
     }
 
@@ -126,7 +130,7 @@ impl Outcome {
                 metrics::counter!("mango_messages_total").increment(1);
             }
             Self::Appended(Some(_)) => metrics::counter!("mango_duplicate_messages_total").increment(1),
-            Self::Appended(None) | Self::Liked(_) | Self::Pinned(_) | Self::Created(_) => {}
+            Self::Appended(None) | Self::Liked(_) | Self::Pinned(_) | Self::Created(_) | Self::Elsewhere(_) => {}
         }
     }
 

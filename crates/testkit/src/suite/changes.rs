@@ -2,6 +2,7 @@
 
 mod pages;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mango_domain::model::{
@@ -130,6 +131,38 @@ pub async fn a_chat_that_was_there_is_told_to_who_asks(stores: Stores) {
         panic!("one event for one connection");
     };
     assert_eq!((*chat, only.0.as_str(), version.get()), (first.id, "c", 2));
+}
+
+/// Nothing that a pair hears of its chat is older than what it has heard, although both open it at once, again and again, and
+/// send messages as soon as they have it.
+pub async fn a_chat_opened_again_is_told_in_its_order(stores: Stores) {
+    let ids = users(&stores, 9).await;
+    let (recorded, announcer) = recording();
+    let opening = ids[1..].iter().flat_map(|other| [(ids[0], *other), (*other, ids[0])]).map(|(opener, other)| {
+        let (stores, announcer) = (stores.clone(), announcer.clone());
+        async move {
+            for request in 0..10 {
+                let origin = Some(Origin { connection: ConnectionId(format!("{opener}")), request });
+                let announcer = Announcer { origin, ..announcer.clone() };
+                let opened = stores.chats.create(direct(opener, other).build(), announcer.clone()).await;
+                let chat = opened.expect("create chat").chat.record.id;
+                let said = message(chat, opener).build();
+                stores.messages.append(said, announcer).await.expect("append").expect("a member sends");
+            }
+        }
+    });
+    together(opening).await;
+    let mut heard: BTreeMap<ChatId, Version> = BTreeMap::new();
+    for event in recorded.take() {
+        let chat = match &event {
+            Event::ChatCreated { chat, .. } => *chat,
+            Event::MessageSent { message, .. } => message.chat,
+            other => panic!("{other:?}"),
+        };
+        let before = heard.insert(chat, version(&event));
+        assert!(before <= Some(version(&event)), "{event:?} behind {before:?}");
+    }
+    assert_eq!(heard.values().map(|version| version.get()).collect::<Vec<_>>(), [21; 8]);
 }
 
 /// Who knows nothing is told everything, who knows all is told nothing, and who knows some is told the rest.

@@ -112,6 +112,7 @@ macro_rules! contract_suite {
             a_message_keeps_its_client_id_and_its_version
             events_come_in_the_order_of_versions
             a_chat_that_was_there_is_told_to_who_asks
+            a_chat_opened_again_is_told_in_its_order
             what_changed_is_told_from_any_version
             pages_of_changes_add_up
             an_answer_leaves_nothing_out_while_chats_change
