@@ -137,7 +137,7 @@ impl Database {
         self.store.facts().await
     }
 
-    /// How full the pools of connections are: one on PostgreSQL, two on SQLite.
+    /// How full the two pools of connections are.
     #[must_use]
     pub fn pool_status(&self) -> Vec<PoolStatus> {
         self.store.pool_status()

@@ -15,7 +15,8 @@ use crate::Reason;
 /// Limits of a [`Database`](crate::Database).
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Most connections to PostgreSQL. On SQLite, most connections that read; there is always one that writes.
+    /// Most connections to PostgreSQL beside those of the writers. On SQLite, most connections that read; there is always one that
+    /// writes.
     pub max_connections: usize,
     /// How long an operation waits for a free connection before it fails as busy.
     pub acquire_timeout: Duration,
@@ -26,7 +27,7 @@ pub struct Options {
     pub operation_timeout: Duration,
     /// How many changes of chats may wait to be committed, for each writer; one more fails as busy at once.
     pub change_queue: usize,
-    /// How many writers commit changes of chats on PostgreSQL, each with a connection of the pool while it commits. SQLite has one.
+    /// How many writers commit changes of chats on PostgreSQL, each with a connection of its own. SQLite has one.
     pub writers: usize,
 }
 
@@ -46,7 +47,8 @@ impl Default for Options {
 /// How full a pool is at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStatus {
-    /// Which pool: `all` on PostgreSQL, `read` and `write` on SQLite.
+    /// Which pool: `commit` has the connections of the writers of chats and `general` those for all else on PostgreSQL; on SQLite there
+    /// are `read` and `write`.
     pub pool: &'static str,
     /// Most connections that it may have.
     pub max: usize,

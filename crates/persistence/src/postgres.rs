@@ -60,7 +60,7 @@ const NEXT_CHAT_ID: Option<&str> = Some("nextval(pg_get_serial_sequence('chats',
 /// keep operations waiting that long for a server that was unplugged.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// Opens a pool and sees that the server answers.
+/// Opens the pools and sees that the server answers.
 pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, Reason> {
     let runtime = Handle::current();
     let opener = Opener {
@@ -68,17 +68,20 @@ pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, 
         timeout: options.connect_timeout,
         runtime: runtime.clone(),
     };
-    let pool = pool::build(
-        url.as_str(),
-        options.max_connections,
-        options,
-        Box::new(move |url| opener.clone().establish(url.to_owned()).boxed()),
-    )?;
-    pool::check(&pool).await?;
+    let build = |max| {
+        let opener = opener.clone();
+        pool::build(url.as_str(), max, options, Box::new(move |url| opener.clone().establish(url.to_owned()).boxed()))
+    };
+    let general = build(options.max_connections)?;
+    pool::check(&general).await?;
+    // Who reads shall not keep those from committing who write: however many wait for slow answers, a writer has its connection.
+    let commit = build(options.writers)?;
+    pool::check(&commit).await?;
     let operation_timeout = options.operation_timeout;
-    let commit: Arc<dyn Commit> = Arc::new(repository::Committer { pool: pool.clone(), operation_timeout });
-    let writers = Writers::start(&commit, options.writers.max(1), options.change_queue);
-    Ok(Repository { read: pool.clone(), write: pool, runtime, operation_timeout, writers, epoch: OnceCell::new() })
+    let committer: Arc<dyn Commit> = Arc::new(repository::Committer { pool: commit.clone(), operation_timeout });
+    let writers = Writers::start(&committer, options.writers.max(1), options.change_queue);
+    let (read, write, epoch) = (general.clone(), general, OnceCell::new());
+    Ok(Repository { read, write, commit, runtime, operation_timeout, writers, epoch })
 }
 
 /// A query that takes too long is given up by the server, a little before its caller gives up the connection with it. And a
@@ -192,5 +195,5 @@ where
 }
 
 fn pool_status(repository: &Repository) -> Vec<PoolStatus> {
-    vec![PoolStatus::of("all", &repository.write)]
+    vec![PoolStatus::of("general", &repository.write), PoolStatus::of("commit", &repository.commit)]
 }

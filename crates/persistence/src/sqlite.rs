@@ -72,9 +72,10 @@ pub(crate) async fn connect(path: &Path, options: &Options) -> Result<Repository
     pool::check(&write).await?;
     pool::check(&read).await?;
     let operation_timeout = options.operation_timeout;
-    let commit: Arc<dyn Commit> = Arc::new(repository::Committer { pool: write.clone(), operation_timeout });
-    let writers = Writers::start(&commit, 1, options.change_queue);
-    Ok(Repository { read, write, runtime: Handle::current(), operation_timeout, writers, epoch: OnceCell::new() })
+    let committer: Arc<dyn Commit> = Arc::new(repository::Committer { pool: write.clone(), operation_timeout });
+    let writers = Writers::start(&committer, 1, options.change_queue);
+    let (commit, runtime, epoch) = (write.clone(), Handle::current(), OnceCell::new());
+    Ok(Repository { read, write, commit, runtime, operation_timeout, writers, epoch })
 }
 
 fn create(path: &Path) -> std::io::Result<()> {

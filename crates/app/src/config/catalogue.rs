@@ -74,7 +74,7 @@ pub const DATABASE_URL: Setting = Setting {
 pub const DATABASE_POOL: Setting = Setting {
     name: "MANGO_DATABASE_POOL",
     default: "10",
-    help: "most connections to the database",
+    help: "most connections to the database, beside those that commit messages",
     allowed: "a whole number from 1 to 1024",
     secret: false,
 };

@@ -44,6 +44,8 @@ pub(crate) struct Repository {
     pub(super) read: Pool<Conn>,
     /// For operations that write; on PostgreSQL the same pool.
     pub(super) write: Pool<Conn>,
+    /// For the writers of chats; on SQLite the same as for all that writes.
+    pub(super) commit: Pool<Conn>,
     /// Where operations run.
     pub(super) runtime: Handle,
     /// How long an operation may take.
@@ -137,6 +139,7 @@ impl Store for Repository {
         self.writers.close().await;
         self.read.close();
         self.write.close();
+        self.commit.close();
     }
 }
 

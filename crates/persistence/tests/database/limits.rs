@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use mango_domain::ports::{CreateChatError, CreateUserError};
 use mango_persistence::Options;
-use mango_testkit::build::{group, message, moment, unheard, user, users};
+use mango_testkit::build::{group, message, moment, session, unheard, user, users};
 
-use crate::support::{Backend, is_busy, queue, stores, until_writing};
+use crate::support::{Backend, Postgres, is_busy, queue, stores, until_writing};
 
 /// One connection, for which nobody waits long.
 fn narrow() -> Options {
@@ -80,8 +80,8 @@ async fn an_abandoned_transaction_is_whole<B: Backend>() {
     assert!(abandoned.await.unwrap_err().is_cancelled());
     outsider.release().await;
 
-    // This one gets the connection when the abandoned one has given it back.
-    stores.users.seen(user, moment(1)).await.unwrap();
+    // This one's turn comes after the abandoned one.
+    message(chat, user).add(&stores).await;
     assert_eq!(stores.chats.list(user, true).await.unwrap().len(), 1);
 }
 
@@ -113,6 +113,31 @@ async fn a_closed_database_is_busy<B: Backend>() {
     // A chat whose last message is another one than was acknowledged last breaks the check on seqs.
     let all_there = format!("UPDATE chats SET last_seq = CASE WHEN last_seq = {taken} THEN last_seq ELSE -1 END");
     outsider.run(&all_there).await.unwrap();
+}
+
+/// However many readers are held up, a message finds the connection of its writer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_leave_writers_of_postgres_their_connections() {
+    let backend = Postgres::with(Options { max_connections: 3, ..narrow() }).await;
+    let stores = stores(backend.database());
+    let user = users(&stores, 1).await[0];
+    let chat = group(user, &[]).add(&stores).await;
+    let live = session(&stores, user, 1).await;
+    let mut outsider = backend.outsider().await;
+    outsider.run("BEGIN; LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let readers: Vec<_> = (0..3)
+        .map(|_| {
+            let stores = stores.clone();
+            tokio::spawn(async move { stores.sessions.is_live(live, user).await })
+        })
+        .collect();
+    until_writing(backend.database(), 3).await;
+    assert!(is_busy(&stores.users.find(user).await.unwrap_err()));
+    message(chat, user).add(&stores).await;
+    outsider.release().await;
+    for reader in readers {
+        assert!(reader.await.unwrap().unwrap());
+    }
 }
 
 on_both! {

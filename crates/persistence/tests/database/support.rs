@@ -162,7 +162,11 @@ pub fn stores(database: &Database) -> Stores {
 
 /// Waits until this many connections that can write are in use.
 pub async fn until_writing(database: &Database, connections: usize) {
-    while database.pool_status().last().unwrap().open - database.pool_status().last().unwrap().idle != connections {
+    let in_use = || {
+        let pools = database.pool_status().into_iter().filter(|pool| pool.pool != "read");
+        pools.map(|pool| pool.open - pool.idle).sum::<usize>()
+    };
+    while in_use() != connections {
         tokio::task::yield_now().await;
     }
 }
