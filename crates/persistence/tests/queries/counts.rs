@@ -1,6 +1,8 @@
 //! How many queries there are, however much they are about.
 
-use mango_domain::model::SyncRequest;
+use std::collections::{BTreeMap, BTreeSet};
+
+use mango_domain::model::{SyncRequest, Version};
 use mango_persistence::Options;
 use mango_testkit::build::{group, message, moment, unheard, users};
 
@@ -53,6 +55,40 @@ async fn a_sync_is_a_bounded_number_of_queries<B: Backend>() {
     assert_eq!(counts, [10; 2], "{all}");
 }
 
+/// Statements are kept prepared on every connection, so there are few of them, whatever the number of chats or of duplicates.
+async fn statements_do_not_grow_in_number<B: Backend>() {
+    let _turn = TURN.lock().await;
+    listen();
+    let backend = B::with(Options { writers: 1, ..Options::default() }).await;
+    let stores = stores(backend.database());
+    let ids = users(&stores, 1).await;
+    let (mut syncs, mut finds) = (BTreeSet::new(), BTreeSet::new());
+    let mut known = BTreeMap::new();
+    let mut outsider = backend.outsider().await;
+    for n in 1..=20_usize {
+        let chat = group(ids[0], &[]).add(&stores).await;
+        message(chat, ids[0]).client_id(&n.to_string()).add(&stores).await;
+        known.insert(chat, Version::new(1));
+        let request = SyncRequest::parse(known.clone(), None, None).unwrap();
+        let sent = sent_by(async { assert_eq!(stores.changes.since(ids[0], request).await.unwrap().chats.len(), n) });
+        syncs.extend(sent.await.into_iter().filter(|sql| sql.contains("version")));
+
+        outsider.lock().await;
+        let sent = sent_by(async {
+            let mut waiting = vec![queue(&stores, message(chat, ids[0]).build()).await];
+            until_writing(backend.database(), 1).await;
+            for (n, chat) in (1..).zip(known.keys()) {
+                waiting.push(queue(&stores, message(*chat, ids[0]).client_id(&n.to_string()).build()).await);
+            }
+            outsider.release().await;
+            futures_util::future::try_join_all(waiting).await.unwrap()
+        });
+        finds.extend(sent.await.into_iter().filter(|sql| sql.contains("client_id") && !sql.contains("INSERT")));
+    }
+    assert!((1..=7).contains(&syncs.len()), "the chats, and their messages for 1, 2, 4, 8, 16 and 32: {syncs:#?}");
+    assert_eq!(finds.len(), 1, "{finds:#?}");
+}
+
 /// A group of 10,000 members is created in a handful of statements.
 async fn a_large_group_takes_few_statements<B: Backend>() {
     let _turn = TURN.lock().await;
@@ -102,6 +138,7 @@ async fn waiting_messages_are_one_group<B: Backend>() {
 on_both! {
     a_list_is_a_bounded_number_of_queries
     a_sync_is_a_bounded_number_of_queries
+    statements_do_not_grow_in_number
     a_large_group_takes_few_statements
     waiting_messages_are_one_group
 }
