@@ -21,7 +21,7 @@ pub struct SyncPayload {
     /// The epoch that these versions are of.
     #[serde(default)]
     pub epoch: Option<String>,
-    /// How many messages to tell at the most: 1 to 1000, 200 if not given.
+    /// How many messages to tell at the most: 1 to 1000, 200 if not given. Fewer are told where they have more than 1 MiB of content.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 1000, default = 200)]
     pub limit: Option<i64>,
@@ -57,7 +57,7 @@ pub struct SyncReply {
     /// Whether the client has to forget all chats and messages that it has kept before it applies this: it comes from another
     /// database, or from a future that this one has lost.
     pub reset: bool,
-    /// The chats that changed, most recently active first, at most 200.
+    /// The chats that changed, most recently active first: at most 200, with at most 10,000 members together.
     pub chats: Vec<ChatChangesReply>,
     /// The ids of chats that the client named and in which the user is not, or not any more: forget them.
     pub gone: Vec<i64>,

@@ -21,6 +21,6 @@ pub use message::{ClientId, Message, MessageBody, MessageType, NewMessage, Poste
 pub use page::{MessagePage, PageRequest};
 pub use photo::{PhotoFile, PhotoId};
 pub use session::{AccessToken, Grant, NewSession, PasswordHash, Principal, RefreshHash, RefreshToken, Rotation};
-pub use sync::{ChatChanges, Epoch, SyncPage, SyncPlan, SyncRange, SyncRequest};
+pub use sync::{ChatChanges, Epoch, SyncPage, SyncPlan, SyncRange, SyncRequest, Weights};
 pub use time::Timestamp;
 pub use user::{Credentials, Description, NewUser, Password, Phone, Profile, User, UserBrief, UserChange, UserName};

@@ -1,11 +1,15 @@
 //! Catching up: what changed in a user's chats while a client was away.
 
+mod plan;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::FieldError;
-use crate::model::{ChatId, PostedMessage, Version};
+use crate::model::{ChatId, MemberList, PostedMessage, Version};
 use crate::ports::StoredChat;
+
+pub use plan::{SyncPlan, SyncRange, Weights};
 
 /// Names a database from its making on, so that a client learns that it speaks to another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +52,10 @@ impl SyncRequest {
     pub const MAX_KNOWN: usize = 10_000;
     /// How many chats an answer tells of at the most.
     pub const MAX_CHATS: usize = 200;
+    /// How many members the chats have together that an answer tells whole. One group may have as many.
+    pub const MAX_MEMBERS: usize = MemberList::MAX;
+    /// How many bytes of content an answer has at the most, unless a single message has more.
+    pub const MAX_BYTES: usize = 1 << 20;
 
     /// Checks a request.
     ///
@@ -84,7 +92,8 @@ impl SyncRequest {
     /// user in the order in which to tell of them.
     ///
     /// Versions have no holes and no two changes share one, so that a range of versions holds at most as many messages as it is
-    /// long. That is how the answer is kept to its limit before any message is read.
+    /// long. That is how the answer is kept to its limit before any message is looked at; the store then keeps the plan to
+    /// [`MAX_MEMBERS`](Self::MAX_MEMBERS) and [`MAX_BYTES`](Self::MAX_BYTES) by what it finds.
     #[must_use]
     pub fn plan(&self, epoch: &Epoch, chats: &[(ChatId, Version)]) -> SyncPlan {
         let there: BTreeMap<ChatId, Version> = chats.iter().copied().collect();
@@ -116,40 +125,6 @@ impl SyncRequest {
             self.known.keys().filter(|chat| !there.contains_key(chat)).copied().collect()
         };
         SyncPlan { reset, ranges, gone, more }
-    }
-}
-
-/// What to answer to a [`SyncRequest`], before it is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SyncPlan {
-    /// Whether the client has to forget what it knows.
-    pub reset: bool,
-    /// The changes to read, in order.
-    pub ranges: Vec<SyncRange>,
-    /// The chats that the client named and the user is not in.
-    pub gone: Vec<ChatId>,
-    /// Whether there is more than this.
-    pub more: bool,
-}
-
-/// The changes of a chat with versions in `after < version <= reached`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SyncRange {
-    /// The chat.
-    pub chat: ChatId,
-    /// What the client knows.
-    pub after: Version,
-    /// What it knows then.
-    pub reached: Version,
-    /// Whether the chat has changes beyond.
-    pub more: bool,
-}
-
-impl SyncRange {
-    /// Whether the chat itself is new to the client.
-    #[must_use]
-    pub fn has_chat(&self) -> bool {
-        self.after.get() < 1
     }
 }
 

@@ -1,7 +1,6 @@
 //! The store of what changed since when.
 
 use std::collections::{HashMap, HashSet};
-use std::iter::repeat_n;
 
 use async_trait::async_trait;
 use diesel::prelude::*;
@@ -18,6 +17,7 @@ use super::super::schema::{chats, epoch, members, messages, pins};
 use super::chats::complete;
 use super::messages::with_likes;
 use super::rows::{ChatRow, MessageRow};
+use super::sizes::fit;
 use super::{Repository, for_ids};
 use crate::error::Fault;
 
@@ -48,9 +48,10 @@ async fn since(conn: &mut Conn, user: UserId, request: SyncRequest, epoch: Epoch
     let versions: Vec<_> = versions.into_iter().map(|(id, version)| (ChatId::new(id), Version::new(version))).collect();
     let pinned: Vec<i64> =
         pins::table.filter(pins::user_id.eq(user.get())).order(pins::chat_id).select(pins::chat_id).load(conn).await?;
-    let plan = request.plan(&epoch, &versions);
+    let mut plan = request.plan(&epoch, &versions);
+    let told = fit(conn, &mut plan).await?;
     let mut whole = whole_chats(conn, &plan.ranges, &pinned).await?;
-    let mut changed = changed_messages(conn, &plan.ranges).await?;
+    let mut changed = changed_messages(conn, &told).await?;
     let chats = plan.ranges.into_iter().map(|SyncRange { chat, reached, more, .. }| ChatChanges {
         id: chat,
         version: reached,
@@ -97,20 +98,15 @@ async fn whole_chats(
     Ok(complete(conn, heads).await?.into_iter().map(|chat| (chat.record.id, chat)).collect())
 }
 
-/// The messages in the ranges, in order of version, in one query. Each range holds at most as many as it is long.
-async fn changed_messages(conn: &mut Conn, ranges: &[SyncRange]) -> QueryResult<HashMap<ChatId, Vec<PostedMessage>>> {
-    let Some(last) = ranges.last() else {
+/// The messages with these ids, by chat and in order of version.
+async fn changed_messages(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<ChatId, Vec<PostedMessage>>> {
+    if ids.is_empty() {
         return Ok(HashMap::new());
-    };
-    let mut query = messages::table.select(MessageRow::as_select()).into_boxed();
-    // Each number of ranges is a statement of its own, which every connection keeps prepared: the last range is said again and
-    // again up to a power of two, so that there are nine of them and not two hundred.
-    let padding = repeat_n(last, ranges.len().next_power_of_two() - ranges.len());
-    for SyncRange { chat, after, reached, .. } in ranges.iter().chain(padding) {
-        let inside = messages::version.gt(after.get()).and(messages::version.le(reached.get()));
-        query = query.or_filter(messages::chat_id.eq(chat.get()).and(inside));
     }
-    let mut rows: Vec<MessageRow> = query.load(conn).await?;
+    let mut rows: Vec<MessageRow> = for_ids(conn, ids, |conn, ids| {
+        messages::table.filter(messages::id.eq_any(ids)).select(MessageRow::as_select()).load(conn).boxed()
+    })
+    .await?;
     rows.sort_unstable_by_key(|row| (row.chat_id, row.version));
     let mut of_chat: HashMap<ChatId, Vec<PostedMessage>> = HashMap::new();
     for posted in with_likes(conn, rows).await? {

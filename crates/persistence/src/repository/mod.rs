@@ -11,6 +11,7 @@ mod members;
 pub(super) mod messages;
 pub(super) mod rows;
 mod sessions;
+mod sizes;
 mod users;
 
 use std::time::Duration;

@@ -51,8 +51,9 @@ async fn a_sync_is_a_bounded_number_of_queries<B: Backend>() {
         stores.changes.epoch().await.unwrap();
         counts.push(sent_by(async { stores.changes.since(ids[0], request).await.unwrap() }).await.len());
     }
-    let all = "BEGIN, versions, pins, chats with members, last messages and likes, messages, likes, COMMIT";
-    assert_eq!(counts, [10; 2], "{all}");
+    let all = "BEGIN, versions, pins, members to be, messages and last messages to be, chats with members, last messages and \
+               likes, messages, likes, COMMIT";
+    assert_eq!(counts, [12, 13], "{all}, where one chat can have no more members than an answer");
 }
 
 /// Statements are kept prepared on every connection, so there are few of them, whatever the number of chats or of duplicates.
@@ -71,7 +72,8 @@ async fn statements_do_not_grow_in_number<B: Backend>() {
         known.insert(chat, Version::new(1));
         let request = SyncRequest::parse(known.clone(), None, None).unwrap();
         let sent = sent_by(async { assert_eq!(stores.changes.since(ids[0], request).await.unwrap().chats.len(), n) });
-        syncs.extend(sent.await.into_iter().filter(|sql| sql.contains("version")));
+        // A list of parameters, as SQLite has it, is prepared each time and not kept.
+        syncs.extend(sent.await.into_iter().filter(|sql| sql.contains("version") && !sql.contains(" IN (")));
 
         outsider.lock().await;
         let sent = sent_by(async {
@@ -85,7 +87,10 @@ async fn statements_do_not_grow_in_number<B: Backend>() {
         });
         finds.extend(sent.await.into_iter().filter(|sql| sql.contains("client_id") && !sql.contains("INSERT")));
     }
-    assert!((1..=7).contains(&syncs.len()), "the chats, and their messages for 1, 2, 4, 8, 16 and 32: {syncs:#?}");
+    assert!(
+        (1..=8).contains(&syncs.len()),
+        "chats, messages, and their sizes for 1, 2, 4, 8, 16 and 32 chats: {syncs:#?}"
+    );
     assert_eq!(finds.len(), 1, "{finds:#?}");
 }
 

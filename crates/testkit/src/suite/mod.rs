@@ -115,6 +115,8 @@ macro_rules! contract_suite {
             a_chat_opened_again_is_told_in_its_order
             what_changed_is_told_from_any_version
             pages_of_changes_add_up
+            an_answer_is_kept_to_a_size
+            an_answer_is_kept_to_so_many_members
             an_answer_leaves_nothing_out_while_chats_change
             gone_chats_and_pins_are_told
             a_client_from_elsewhere_is_reset

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use mango_domain::model::{SyncPage, SyncRequest, UserId};
+
 use super::{like, sync};
 use crate::Stores;
-use crate::build::{group, message, moment, users};
+use crate::build::{group, message, moment, user, users};
+use crate::suite::together;
 
 /// A page of any length leads, page by page, to the same as one page of all.
 pub async fn pages_of_changes_add_up(stores: Stores) {
@@ -44,6 +47,86 @@ pub async fn pages_of_changes_add_up(stores: Stores) {
         assert_eq!(messages.len(), expected.len());
         assert!(expected.iter().all(|told| messages.get(&told.message.id) == Some(told)));
     }
+}
+
+/// Reads all there is for a user page by page, as a client does, and gives the pages. Each leads on, and each tells of a chat itself
+/// only once.
+async fn read(stores: &Stores, user: UserId, limit: i64) -> Vec<SyncPage> {
+    let (mut known, mut pages) = (BTreeMap::new(), Vec::new());
+    loop {
+        let page = sync(stores, user, known.clone(), Some(limit)).await;
+        for chat in &page.chats {
+            assert_eq!(chat.chat.is_some(), !known.contains_key(&chat.id), "the chat itself comes once");
+            assert!(chat.messages.iter().map(|told| told.message.version).is_sorted());
+            assert!(chat.messages.iter().all(|told| told.message.version <= chat.version));
+            let before = known.insert(chat.id, chat.version.get());
+            assert!(before.is_none_or(|before| before < chat.version.get()), "nothing new of {:?}", chat.id);
+        }
+        assert!(!page.more || !page.chats.is_empty(), "it does not lead on");
+        pages.push(page);
+        if !pages.last().is_some_and(|page| page.more) {
+            assert_eq!(sync(stores, user, known, None).await.chats, []);
+            return pages;
+        }
+    }
+}
+
+/// An answer holds so many bytes of content, last messages of chats included, and is cut where there are more: within a chat or
+/// between two. A message that is larger than that comes alone.
+pub async fn an_answer_is_kept_to_a_size(stores: Stores) {
+    const LARGE: usize = 64 * 1024;
+    let ids = users(&stores, 2).await;
+    let mut said = BTreeMap::new();
+    for (n, sizes) in [vec![LARGE; 20], vec![100], vec![LARGE; 12], vec![], vec![LARGE, 2 << 20, LARGE], vec![10]]
+        .into_iter()
+        .enumerate()
+    {
+        let at = moment(i64::try_from(n).expect("a small number"));
+        let chat = group(ids[0], &ids).at(at).add(&stores).await;
+        let mut first = None;
+        for bytes in sizes {
+            let sent = message(chat, ids[1]).text(&"x".repeat(bytes)).at(at).add(&stores).await;
+            first.get_or_insert(sent.id);
+            said.insert(sent.id, sent.body);
+        }
+        // The first message of the chat is now the one that changed last.
+        if let Some(first) = first {
+            like(&stores, first, ids[1]).await;
+        }
+    }
+    let pages = read(&stores, ids[0], 1000).await;
+    let weights = pages.iter().map(|page| {
+        let last = page.chats.iter().filter_map(|chat| chat.chat.as_ref()?.last_message.as_ref());
+        let all = page.chats.iter().flat_map(|chat| &chat.messages).chain(last);
+        all.map(|told| told.message.body.content().len()).collect::<Vec<_>>()
+    });
+    for (n, weights) in weights.enumerate() {
+        assert!(weights.iter().sum::<usize>() <= SyncRequest::MAX_BYTES || weights.len() == 1, "page {n}: {weights:?}");
+    }
+    let told = pages.iter().flat_map(|page| &page.chats).flat_map(|chat| &chat.messages);
+    let told: BTreeMap<_, _> = told.map(|told| (told.message.id, told.message.body.clone())).collect();
+    assert_eq!(told, said);
+    assert!(pages.len() <= 8, "{} pages", pages.len());
+}
+
+/// An answer tells chats whole up to so many members together, of whom each chat has all.
+pub async fn an_answer_is_kept_to_so_many_members(stores: Stores) {
+    const MEMBERS: u32 = 300;
+    const CHATS: usize = 34;
+    let mut ids = together((1..=MEMBERS).map(|n| {
+        let stores = stores.clone();
+        async move { user(n).add(&stores).await.id }
+    }))
+    .await;
+    ids.sort();
+    for _ in 0..CHATS {
+        group(ids[0], &ids).add(&stores).await;
+    }
+    let pages = read(&stores, ids[0], 200).await;
+    let members =
+        |page: &SyncPage| page.chats.iter().flat_map(|chat| &chat.chat).map(|chat| chat.members.len()).collect();
+    let members: Vec<Vec<usize>> = pages.iter().map(members).collect();
+    assert_eq!(members, [[ids.len(); CHATS / 2], [ids.len(); CHATS / 2]]);
 }
 
 /// While likes move messages to ever newer versions, an answer has every message up to the version that it says it reaches.

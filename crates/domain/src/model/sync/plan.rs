@@ -1,0 +1,97 @@
+//! What an answer to a client that catches up is to hold, before it is read, and how it is kept to a size that a server can bear.
+
+use std::collections::BTreeMap;
+
+use super::SyncRequest;
+use crate::model::{ChatId, Version};
+
+/// What to answer to a [`SyncRequest`], before it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncPlan {
+    /// Whether the client has to forget what it knows.
+    pub reset: bool,
+    /// The changes to read, in order.
+    pub ranges: Vec<SyncRange>,
+    /// The chats that the client named and the user is not in.
+    pub gone: Vec<ChatId>,
+    /// Whether there is more than this.
+    pub more: bool,
+}
+
+/// How many bytes of content an answer would have.
+#[derive(Debug, Clone, Default)]
+pub struct Weights {
+    /// The last message of each chat that is told whole, where it has one.
+    pub last: BTreeMap<ChatId, usize>,
+    /// The messages in the ranges, in order of version.
+    pub messages: BTreeMap<ChatId, Vec<(Version, usize)>>,
+}
+
+impl SyncPlan {
+    /// The chats that are told whole, with their members, in order.
+    #[must_use]
+    pub fn whole(&self) -> Vec<ChatId> {
+        self.ranges.iter().filter(|range| range.has_chat()).map(|range| range.chat).collect()
+    }
+
+    /// Tells half as many chats whole, but one at least, and nothing that would come after them. A store does so while they have more than
+    /// [`SyncRequest::MAX_MEMBERS`] members together, since it can see whether they have without counting them to the end.
+    pub fn halve(&mut self) {
+        let keep = (self.whole().len() / 2).max(1);
+        let whole = self.ranges.iter().enumerate().filter(|(_, range)| range.has_chat());
+        if let Some(cut) = whole.map(|(at, _)| at).nth(keep) {
+            self.ranges.truncate(cut);
+            self.more = true;
+        }
+    }
+
+    /// Keeps to [`SyncRequest::MAX_BYTES`]: what comes after the first message that does not fit is left for the next answer. The
+    /// first of all fits whatever its size, so that every answer leads on.
+    pub fn keep_to_bytes(&mut self, weights: &Weights) {
+        let mut taken = 0;
+        let mut fits = |bytes: usize| {
+            let fits = taken == 0 || taken + bytes <= SyncRequest::MAX_BYTES;
+            taken += bytes;
+            fits
+        };
+        for (at, range) in self.ranges.iter_mut().enumerate() {
+            let last = weights.last.get(&range.chat).copied().unwrap_or_default();
+            if range.has_chat() && !fits(last) {
+                self.ranges.truncate(at);
+                self.more = true;
+                return;
+            }
+            let mut messages = weights.messages.get(&range.chat).into_iter().flatten();
+            if let Some((version, _)) = messages.find(|(_, bytes)| !fits(*bytes)) {
+                // All that changed before this message is told, and not only up to the message before it.
+                range.reached = Version::new(version.get() - 1);
+                range.more = true;
+                let told = if range.reached > range.after { at + 1 } else { at };
+                self.ranges.truncate(told);
+                self.more = true;
+                return;
+            }
+        }
+    }
+}
+
+/// The changes of a chat with versions in `after < version <= reached`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SyncRange {
+    /// The chat.
+    pub chat: ChatId,
+    /// What the client knows.
+    pub after: Version,
+    /// What it knows then.
+    pub reached: Version,
+    /// Whether the chat has changes beyond.
+    pub more: bool,
+}
+
+impl SyncRange {
+    /// Whether the chat itself is new to the client.
+    #[must_use]
+    pub fn has_chat(&self) -> bool {
+        self.after.get() < 1
+    }
+}
