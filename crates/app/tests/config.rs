@@ -198,6 +198,11 @@ fn a_bad_value_is_one_line_that_says_what_is_allowed() {
             "MANGO_DATA_DIR=bad\u{fffd}name in the environment cannot be used; allowed is the path of a folder",
         ),
         (
+            "MANGO_LOG",
+            "inof",
+            "MANGO_LOG=inof in the environment cannot be used; allowed is error, warn, info, debug, trace or off, also for each module, such as info or warn,mango_http=debug",
+        ),
+        (
             "MANGO_JWT_SECRET",
             "swordfish",
             "MANGO_JWT_SECRET in the environment (its value is not shown) cannot be used; allowed is a secret of at least 32 bytes",

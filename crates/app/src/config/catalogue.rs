@@ -173,8 +173,8 @@ pub const MAX_PHOTO: Setting = Setting {
 pub const LOG: Setting = Setting {
     name: "MANGO_LOG",
     default: "info",
-    help: "which log lines are written: error, warn, info, debug, trace, also for each module",
-    allowed: "levels, also for each module, such as info or warn,mango_http=debug",
+    help: "which log lines are written: error, warn, info, debug, trace or off, also for each module",
+    allowed: "error, warn, info, debug, trace or off, also for each module, such as info or warn,mango_http=debug",
     secret: false,
 };
 

@@ -3,6 +3,7 @@
 //! What can be set is listed in [`catalogue`]; `.env.example` describes it at length, and a test keeps the two equal.
 
 pub mod catalogue;
+mod log_filter;
 mod parse;
 mod source;
 
@@ -137,7 +138,7 @@ impl Settings {
         let database_pool = source.read(&c::DATABASE_POOL, parse::count);
         let shutdown_timeout = source.read(&c::SHUTDOWN_TIMEOUT, parse::timeout);
         let cookie_secure = source.read(&c::COOKIE_SECURE, parse::cookie_secure);
-        let log = source.read(&c::LOG, parse::log_filter);
+        let log = source.read(&c::LOG, log_filter::parse);
         let log_format = source.read(&c::LOG_FORMAT, parse::log_format);
         let log_files = source.read(&c::LOG_FILES, parse::boolean);
         let settings = || {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use mango_persistence::DatabaseUrl;
 use mango_security::SigningKey;
-use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::{CookieSecure, CorsOrigins, LogFormat};
@@ -88,10 +87,6 @@ pub(super) fn log_format(value: &str) -> Option<LogFormat> {
         "json" => Some(LogFormat::Json),
         _ => None,
     }
-}
-
-pub(super) fn log_filter(value: &str) -> Option<String> {
-    EnvFilter::try_new(value).ok().map(|_| value.to_owned())
 }
 
 pub(super) fn origins(value: &str) -> Option<CorsOrigins> {
@@ -244,16 +239,6 @@ mod tests {
                 ("JSON", None),
             ],
         );
-    }
-
-    #[test]
-    fn log_filters() {
-        for good in ["info", "warn,mango_http=debug", "mango=trace", "off"] {
-            assert_eq!(log_filter(good).as_deref(), Some(good));
-        }
-        for bad in ["mango=loud", "info,=", "mango=debug=trace"] {
-            assert_eq!(log_filter(bad), None, "{bad}");
-        }
     }
 
     #[test]
