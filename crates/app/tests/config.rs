@@ -210,12 +210,23 @@ fn a_bad_value_is_one_line_that_says_what_is_allowed() {
         (
             "DATABASE_URL",
             "mysql://mango:swordfish@db/mango",
-            "DATABASE_URL in the environment (its value is not shown) cannot be used; allowed is postgres://user:password@host:5432/database or sqlite:path/of/a/file",
+            "DATABASE_URL in the environment (its value is not shown) cannot be used; allowed is postgres://user:password@host:5432/database, with @ / ? # and % in the password written as %40 %2F %3F %23 and %25, or sqlite:path/of/a/file",
         ),
     ];
     for (name, value, expected) in table {
         assert_eq!(load(&[(name, value)]).unwrap_err().to_string(), expected);
     }
+}
+
+/// Such a URL is often one whose password has signs in it that end the host; what is behind them must not be shown.
+#[test]
+fn a_password_that_breaks_the_url_is_not_shown_and_the_way_to_write_it_is_said() {
+    for password in ["blue/gill", "blue?gill", "blue#gill", "1/blue@gill", "5#gill"] {
+        let line = load(&[("DATABASE_URL", &format!("postgres://mango:{password}@db/mango"))]).unwrap_err().to_string();
+        assert!(!line.contains("gill") && !line.contains("blue") && line.contains("%40 %2F %3F %23"), "{line}");
+    }
+    let loaded = load(&[("DATABASE_URL", "postgres://mango:blue%40%2F%3F%23%25gill@db/mango")]).unwrap();
+    assert_eq!(loaded.settings.database.to_string(), "postgres://mango@db/mango");
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn hint(error: &tokio_postgres::Error, config: &Config) -> String {
         let name = config.get_dbname().or(config.get_user()).unwrap_or_default();
         format!("; create it with: createdb {name}")
     } else if code == Some(&SqlState::INVALID_PASSWORD) {
-        "; check the password in DATABASE_URL".to_owned()
+        "; check the password in DATABASE_URL, where @ / ? # and % are written as %40 %2F %3F %23 and %25".to_owned()
     } else if code == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) {
         "; check the user in DATABASE_URL, and that the server's pg_hba.conf lets it in".to_owned()
     } else {

@@ -28,6 +28,9 @@ pub enum DatabaseUrlError {
     /// It is not a URL.
     #[error("is not a URL: {0}")]
     Malformed(String),
+    /// There is an `@` behind the host, so that the host is likely to be a part of a password.
+    #[error("must have @ / ? # and % in a password written as %40 %2F %3F %23 and %25, and @ behind the host as %40")]
+    NotEncoded,
     /// No file is named.
     #[error("must name a file after sqlite:, such as sqlite:./data/mango.db (a database in memory is not supported)")]
     NoFile,
@@ -55,6 +58,12 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(raw: &str) -> Result<Self, DatabaseUrlError> {
         if raw.starts_with("postgres://") || raw.starts_with("postgresql://") {
+            // In a URL the first of these signs ends the host. When it is in a password, a part of the password would be the
+            // host, which is shown, and the rest would be the name of the database, which is shown too.
+            let (_, rest) = raw.split_once("://").unwrap_or_default();
+            if rest.split_once(['/', '?', '#']).is_some_and(|(_, behind)| behind.contains('@')) {
+                return Err(DatabaseUrlError::NotEncoded);
+            }
             let url = Url::parse(raw).map_err(|error| DatabaseUrlError::Malformed(error.to_string()))?;
             return Ok(Self(Address::Postgres(url)));
         }
@@ -118,5 +127,22 @@ mod tests {
     fn never_shows_a_password() {
         let url: DatabaseUrl = "postgres://u:s3cret@h/db?password=s3cret".parse().unwrap();
         assert_eq!(format!("{url} {url:?}"), "postgres://u@h/db DatabaseUrl(postgres://u@h/db)");
+        for sign in ["@", "%40", "%2F", "%3F", "%23", "%25", ":", "&", "+", "%"] {
+            let url: DatabaseUrl = format!("postgres://u:s3{sign}cret@h/db").parse().unwrap();
+            assert_eq!(url.to_string(), "postgres://u@h/db", "{sign}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_may_be_a_password_behind_the_host() {
+        for sign in ["/", "?", "#", "@1/", "/@", "1#"] {
+            check(&format!("postgres://u:s3{sign}cret@h/db"), Err(DatabaseUrlError::NotEncoded));
+        }
+        check("postgres://u@h/db?application_name=a@b", Err(DatabaseUrlError::NotEncoded));
+        check("postgres://u@h/db?application_name=a%40b", Ok("postgres://u@h/db"));
+        let said = DatabaseUrlError::NotEncoded.to_string();
+        for written in ["%40", "%2F", "%3F", "%23", "%25"] {
+            assert!(said.contains(written), "{said}");
+        }
     }
 }

@@ -65,7 +65,7 @@ pub const DATABASE_URL: Setting = Setting {
     name: "DATABASE_URL",
     default: "",
     help: "the database; without it, SQLite in the file mango.db of the data folder",
-    allowed: "postgres://user:password@host:5432/database or sqlite:path/of/a/file",
+    allowed: "postgres://user:password@host:5432/database, with @ / ? # and % in the password written as %40 %2F %3F %23 and %25, or sqlite:path/of/a/file",
     // It may hold a password.
     secret: true,
 };
