@@ -61,6 +61,8 @@ pub struct Facts {
     pub version: String,
     /// The time by the database's clock; SQLite has that of this machine.
     pub now: Timestamp,
+    /// Whether the user may create tables, as every start does that finds them missing.
+    pub may_create: bool,
 }
 
 /// What stands behind a [`Database`], of either kind.

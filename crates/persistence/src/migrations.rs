@@ -76,11 +76,15 @@ const LOCK: &str = "SET lock_timeout = '60s'; SELECT pg_advisory_lock(x'6d616e67
 const UNLOCK: &str = "SELECT pg_advisory_unlock(x'6d616e676f'::bigint)";
 
 fn postgres(url: &str, direction: Direction) -> Result<Vec<String>> {
-    let conn = Handle::current().block_on(crate::postgres::open(url))?;
+    let runtime = Handle::current();
+    let conn = runtime.block_on(crate::postgres::open(url))?;
     let mut conn = AsyncConnectionWrapper::<AsyncPgConnection>::from(conn);
     conn.batch_execute(LOCK)?;
     // An error ends the connection, and the lock with it.
-    let versions = run::<Pg>(&mut conn, POSTGRES, direction)?;
+    let versions = run::<Pg>(&mut conn, POSTGRES, direction).map_err(|error| {
+        let said = error.to_string();
+        format!("{said}{}", runtime.block_on(crate::postgres::migration_hint(url, &said)))
+    })?;
     conn.batch_execute(UNLOCK)?;
     Ok(versions)
 }

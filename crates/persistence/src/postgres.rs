@@ -53,6 +53,9 @@ const HAS_MIGRATIONS: &str = "to_regclass('__diesel_schema_migrations') IS NOT N
 const VERSION: &str = "split_part(current_setting('server_version'), ' ', 1)";
 const NOW_MILLIS: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
+/// Whether the user may create tables where they would be created. There is no such schema when the user may look into none.
+const MAY_CREATE: &str = "coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
+
 /// The id of a chat to be.
 const NEXT_CHAT_ID: Option<&str> = Some("nextval(pg_get_serial_sequence('chats', 'id'))");
 
@@ -142,9 +145,8 @@ pub(crate) async fn open(url: &str) -> ConnectionResult<Conn> {
 fn hint(error: &tokio_postgres::Error, config: &Config) -> String {
     let code = error.code();
     if code == Some(&SqlState::INVALID_CATALOG_NAME) {
-        // As on the side of the server, the database is called as the user when it has no name.
-        let name = config.get_dbname().or(config.get_user()).unwrap_or_default();
-        format!("; create it with: createdb {name}")
+        let (user, name) = names(config);
+        format!("; create it on its server with: sudo -u postgres createdb --owner {user} {name}")
     } else if code == Some(&SqlState::INVALID_PASSWORD) {
         "; check the password in DATABASE_URL, where @ / ? # and % are written as %40 %2F %3F %23 and %25".to_owned()
     } else if code == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) {
@@ -152,6 +154,26 @@ fn hint(error: &tokio_postgres::Error, config: &Config) -> String {
     } else {
         String::new()
     }
+}
+
+/// The names of the user and of the database. As on the side of the server, the database is called as the user when it has no name.
+fn names(config: &Config) -> (&str, &str) {
+    let user = config.get_user().unwrap_or_default();
+    (user, config.get_dbname().unwrap_or(user))
+}
+
+/// What to do about what a server said of a migration, where that is not plain. Diesel hands on no code of an error, so its English
+/// text has to do.
+pub(crate) async fn migration_hint(url: &str, said: &str) -> String {
+    let Ok((config, _)) = tls::of(url).await else { return String::new() };
+    if !said.contains("permission denied for schema") && !said.contains("no schema has been selected to create in") {
+        return String::new();
+    }
+    let (user, name) = names(&config);
+    format!(
+        "; the user may not create tables there: make it the owner of the database, on its server with: \
+         sudo -u postgres psql --command 'ALTER DATABASE \"{name}\" OWNER TO \"{user}\"'"
+    )
 }
 
 fn with_causes(error: &dyn Error) -> String {

@@ -51,6 +51,9 @@ const HAS_MIGRATIONS: &str = "EXISTS (SELECT 1 FROM sqlite_master WHERE name = '
 const VERSION: &str = "sqlite_version()";
 const NOW_MILLIS: &str = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)";
 
+/// Whoever can open the file can do anything with it; whether it can be written is seen when it is opened.
+const MAY_CREATE: &str = "TRUE";
+
 /// With one writer nobody needs to know the id of a chat beforehand.
 const NEXT_CHAT_ID: Option<&str> = None;
 

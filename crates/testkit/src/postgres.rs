@@ -96,6 +96,12 @@ impl PrivatePostgres {
         String::from_utf8(output.stdout).expect("an answer in UTF-8").trim_end().to_owned()
     }
 
+    /// The folder of PostgreSQL's programs, which are as new as the server.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
     /// The port on 127.0.0.1 that the server listens on, the same after each start.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -172,7 +172,15 @@ async fn database(settings: &Settings) -> Vec<Named> {
     let (answering, theirs) = match facts {
         Ok(facts) => {
             let kind = if url.file().is_some() { "SQLite" } else { "PostgreSQL" };
-            (Finding::ok(format!("{url} answers, {kind} {}", facts.version)), Some(facts.now))
+            let text = format!("{url} answers, {kind} {}", facts.version);
+            let finding = match facts.may_create {
+                true => Finding::ok(text),
+                false => Finding::fail(
+                    format!("{text}, but its user may not create tables"),
+                    "make it the owner of the database: ALTER DATABASE name OWNER TO user",
+                ),
+            };
+            (finding, Some(facts.now))
         }
         Err(failure) => (Finding::fail(chain(&failure), remedy), None),
     };

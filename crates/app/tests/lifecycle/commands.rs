@@ -103,6 +103,19 @@ fn the_doctor_compares_its_clock_with_that_of_postgres() {
 
 #[test]
 fn the_health_check_asks_the_server_that_runs() {
+#[test]
+fn the_doctor_says_when_postgres_lets_the_user_create_nothing() {
+    let postgres = PrivatePostgres::shared();
+    let url = postgres.url_for_new_database();
+    postgres.psql(&url, "CREATE ROLE guest LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+    let settings = [("DATABASE_URL", url.replace("mango@", "guest@"))];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let report = text(&run(&["doctor"], &settings).stdout);
+    let line = report.lines().find(|line| line.starts_with("FAIL  database")).unwrap_or_else(|| panic!("{report}"));
+    assert!(line.contains("may not create tables; make it the owner"), "{line}");
+    check_refusal(&["migrate"], &settings, &["cannot migrate", "may not create tables", "OWNER TO \"guest\""]);
+}
+
     let server = Server::start(&[]);
     let bind = address(&server).to_string();
     let output = run(&["healthcheck"], &[("MANGO_BIND", &bind)]);

@@ -112,7 +112,7 @@ fn refused_by_postgres_is_one_line() {
     let url = postgres.url_for_new_database();
     let missing = format!("{url}_of_nobody");
     let name = missing.rsplit('/').next().unwrap();
-    let create = format!("create it with: createdb {name}");
+    let create = format!("createdb --owner mango {name}");
     check_refusal(&[], &[("DATABASE_URL", &missing)], &["cannot open the database", &create]);
 }
 

@@ -31,7 +31,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use super::schema::__diesel_schema_migrations as migrations;
-use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, NOW_MILLIS, VERSION, bounded, snapshot, transaction};
+use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, MAY_CREATE, NOW_MILLIS, VERSION, bounded, snapshot, transaction};
 use crate::error::Fault;
 use crate::pool::PoolStatus;
 use crate::writers::Writers;
@@ -111,11 +111,15 @@ impl Store for Repository {
     }
 
     async fn facts(&self) -> Result<Facts, Failure> {
-        let (version, millis) = self
-            .read(|conn| diesel::select((sql::<Text>(VERSION), sql::<BigInt>(NOW_MILLIS))).get_result(conn).boxed())
+        let (version, millis, may_create) = self
+            .read(|conn| {
+                diesel::select((sql::<Text>(VERSION), sql::<BigInt>(NOW_MILLIS), sql::<Bool>(MAY_CREATE)))
+                    .get_result(conn)
+                    .boxed()
+            })
             .await
             .map_err(|fault: Fault| fault.during("ask the database about itself"))?;
-        Ok(Facts { version, now: DateTime::from_timestamp_millis(millis).unwrap_or_default() })
+        Ok(Facts { version, now: DateTime::from_timestamp_millis(millis).unwrap_or_default(), may_create })
     }
 
     async fn applied_migrations(&self) -> Result<Vec<String>, Failure> {

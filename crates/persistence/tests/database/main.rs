@@ -18,5 +18,6 @@ mod creations;
 mod encryption;
 mod limits;
 mod migrations;
+mod roles;
 mod stalled;
 mod unreachable;

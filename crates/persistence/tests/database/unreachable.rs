@@ -49,7 +49,7 @@ mod postgres {
         check_refused(&nobody, &["cannot open the database postgres://mango@127.0.0.1:1/mango", "refused"]).await;
         let port = PrivatePostgres::shared().port();
         let missing = format!("postgres://mango:s3cret@127.0.0.1:{port}/missing").parse().unwrap();
-        check_refused(&missing, &["database \"missing\" does not exist; create it with: createdb missing"]).await;
+        check_refused(&missing, &["database \"missing\" does not exist; create it on its server with: sudo -u postgres createdb --owner mango missing"]).await;
         let stranger = format!("postgres://stranger:s3cret@127.0.0.1:{port}/postgres").parse().unwrap();
         check_refused(&stranger, &["role \"stranger\" does not exist; check the user in DATABASE_URL"]).await;
     }
