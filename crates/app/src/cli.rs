@@ -26,6 +26,9 @@ pub enum Command {
         /// Undo this many of the newest migrations instead, with the data that they added
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         down: Option<u32>,
+        /// Undo them without asking; needed where there is no terminal to ask on
+        #[arg(long, requires = "down")]
+        yes: bool,
     },
     /// Check the configuration, the database, the migrations, the data folder and the clock
     ///
@@ -63,8 +66,9 @@ mod tests {
         let table = [
             (vec![], Command::Serve),
             (vec!["serve"], Command::Serve),
-            (vec!["migrate"], Command::Migrate { down: None }),
-            (vec!["migrate", "--down", "2"], Command::Migrate { down: Some(2) }),
+            (vec!["migrate"], Command::Migrate { down: None, yes: false }),
+            (vec!["migrate", "--down", "2"], Command::Migrate { down: Some(2), yes: false }),
+            (vec!["migrate", "--down", "2", "--yes"], Command::Migrate { down: Some(2), yes: true }),
             (vec!["doctor"], Command::Doctor),
             (vec!["healthcheck"], Command::Healthcheck),
         ];
@@ -76,7 +80,12 @@ mod tests {
 
     #[test]
     fn what_is_not_a_command_is_refused() {
-        for arguments in [vec!["mango", "server"], vec!["mango", "--port"], vec!["mango", "migrate", "--down", "0"]] {
+        for arguments in [
+            vec!["mango", "server"],
+            vec!["mango", "--port"],
+            vec!["mango", "migrate", "--down", "0"],
+            vec!["mango", "migrate", "--yes"],
+        ] {
             assert!(Cli::try_parse_from(arguments).unwrap_err().exit_code() != 0);
         }
     }

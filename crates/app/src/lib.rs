@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod folders;
 pub mod keys;
 pub mod lock;
+pub mod migrate;
 pub mod probe;
 pub mod run;
 pub mod server;

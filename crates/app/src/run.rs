@@ -17,7 +17,7 @@ use crate::lock::Lock;
 use crate::server::{self, Stopped};
 use crate::signals::Signals;
 use crate::telemetry::{logs, metrics};
-use crate::{background, doctor, folders, probe, wiring};
+use crate::{background, doctor, folders, migrate, probe, wiring};
 
 /// Connections that may wait to be accepted: all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -42,7 +42,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = runtime(&settings)?;
     let done = runtime.block_on(async {
         match command {
-            Command::Migrate { down } => migrate(&settings, down).await,
+            Command::Migrate { down: None, .. } => migrate::up(&settings).await,
+            Command::Migrate { down: Some(count), yes } => migrate::down(&settings, count, yes).await,
             _ => serve(&settings).await,
         }
     });
@@ -157,31 +158,6 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Database> {
 /// Makes a folder, or says which one could not be made.
 fn make_folder(path: &Path) -> anyhow::Result<()> {
     folders::make(path).with_context(|| format!("cannot make the folder {}", path.display()))
-}
-
-async fn migrate(settings: &Settings, down: Option<u32>) -> anyhow::Result<ExitCode> {
-    let database = open(settings).await?;
-    let mut changed = Vec::new();
-    match down {
-        None => changed = database.migrate().await?,
-        Some(count) => {
-            for _ in 0..count {
-                let Some(version) = database.revert_last_migration().await? else { break };
-                changed.push(version);
-            }
-        }
-    }
-    let done = if down.is_some() { "undone" } else { "applied" };
-    let mut out = io::stdout().lock();
-    for version in &changed {
-        writeln!(out, "{done} {version}")?;
-    }
-    if changed.is_empty() {
-        writeln!(out, "nothing to do on {}", settings.database)?;
-    }
-    drop(out);
-    database.close().await;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {

@@ -29,6 +29,9 @@ pub(crate) enum Command {
         /// How many
         #[arg(default_value_t = 1)]
         steps: usize,
+        /// Do not ask whether their data may be lost
+        #[arg(long)]
+        yes: bool,
     },
     /// Take all migrations back and apply them again. All data is lost
     Reset {
@@ -46,12 +49,12 @@ pub(crate) fn run(command: Command) -> Result<ExitCode> {
     let migrations = workspace.root.join("migrations");
     match command {
         Command::New { name } => new(&migrations, &name, &Utc::now().format("%Y-%m-%d-%H%M%S").to_string())?,
-        Command::Up => migrate(&workspace, None)?,
-        Command::Down { steps } => migrate(&workspace, Some(steps))?,
+        Command::Up => migrate(&workspace, &[])?,
+        Command::Down { steps, yes } => migrate(&workspace, &down(steps, yes))?,
         Command::Reset { yes } => {
             ensure!(yes, "this deletes all data of {}; say so with --yes", Database::from_settings(&workspace)?.name());
-            migrate(&workspace, Some(versions(&migrations.join(BACKENDS[0]))?.len()))?;
-            migrate(&workspace, None)?;
+            migrate(&workspace, &down(versions(&migrations.join(BACKENDS[0]))?.len(), yes))?;
+            migrate(&workspace, &[])?;
         }
         Command::Psql => shell::run(&mut Database::from_settings(&workspace)?.shell())?,
     }
@@ -83,12 +86,15 @@ fn new(migrations: &Path, name: &str, time: &str) -> Result<()> {
 }
 
 /// Migrations are the server's own business: it has them embedded and applies them under a lock.
-fn migrate(workspace: &Workspace, down: Option<usize>) -> Result<()> {
+fn migrate(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let mut mango = shell::cargo(&workspace.root, ["run", "--quiet", "--package", "mango", "--", "migrate"]);
-    if let Some(steps) = down {
-        mango.args(["--down", &steps.to_string()]);
-    }
-    shell::run(&mut mango)
+    shell::run(mango.args(arguments))
+}
+
+/// What the server's command is told to take migrations back. Without a yes it asks for itself.
+fn down(steps: usize, yes: bool) -> Vec<String> {
+    let sure = yes.then(|| "--yes".to_owned());
+    ["--down".to_owned(), steps.to_string()].into_iter().chain(sure).collect()
 }
 
 #[derive(Debug, PartialEq)]

@@ -20,11 +20,13 @@ fn migrations_go_up_and_down() {
     let applied = said(&["migrate"]);
     assert!(applied.lines().all(|line| line.starts_with("applied ")) && !applied.is_empty(), "{applied}");
     assert!(said(&["migrate"]).starts_with("nothing to do"));
-    let undone = said(&["migrate", "--down", "1"]);
+    check_refusal(&["migrate", "--down", "1"], &settings, &["undo migration 2026", "mango.db", "backup", "--yes"]);
+    assert!(said(&["migrate"]).starts_with("nothing to do"), "what was refused has not been done");
+    let undone = said(&["migrate", "--down", "1", "--yes"]);
     assert_eq!(undone.lines().count(), 1, "{undone}");
     assert_eq!(undone.replace("undone", "applied").trim(), applied.lines().last().unwrap());
     assert!(said(&["doctor"]).contains("warn  migrations"));
-    said(&["migrate", "--down", "999"]);
+    said(&["migrate", "--down", "999", "--yes"]);
     assert!(said(&["migrate", "--down", "1"]).starts_with("nothing to do"));
     drop(Server::start(&settings));
     assert!(said(&["doctor"]).contains("ok    migrations"));
@@ -102,8 +104,6 @@ fn the_doctor_compares_its_clock_with_that_of_postgres() {
 }
 
 #[test]
-fn the_health_check_asks_the_server_that_runs() {
-#[test]
 fn the_doctor_says_when_postgres_lets_the_user_create_nothing() {
     let postgres = PrivatePostgres::shared();
     let url = postgres.url_for_new_database();
@@ -116,6 +116,8 @@ fn the_doctor_says_when_postgres_lets_the_user_create_nothing() {
     check_refusal(&["migrate"], &settings, &["cannot migrate", "may not create tables", "OWNER TO \"guest\""]);
 }
 
+#[test]
+fn the_health_check_asks_the_server_that_runs() {
     let server = Server::start(&[]);
     let bind = address(&server).to_string();
     let output = run(&["healthcheck"], &[("MANGO_BIND", &bind)]);

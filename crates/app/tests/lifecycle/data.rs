@@ -96,6 +96,8 @@ fn a_second_server_on_one_sqlite_is_refused() {
     let linked = format!("sqlite:{}", link.display());
     check_refusal(&[], &[("DATABASE_URL", &linked), ("MANGO_DATA_DIR", path(&elsewhere))], &["mango.db.lock"]);
 
+    let under_it = ["migrate", "--down", "1", "--yes"];
+    check_refusal(&under_it, &settings, &["another Mango serves", "mango.db.lock"]);
     for command in ["migrate", "doctor"] {
         let output = run(&[command], &settings);
         assert!(output.status.success(), "{command}: {output:?}");
