@@ -1,4 +1,4 @@
-//! What the tests need from the machine: PostgreSQL's programs, Node.js with npm, Python with venv, Chromium.
+//! What the tests need from the machine: PostgreSQL's programs, Node.js with npm, Python with venv, Chromium, sqlite3.
 
 use std::fs;
 use std::path::PathBuf;
@@ -116,16 +116,22 @@ const CHROMIUM: Need = Need {
     },
 };
 
+const SQLITE: Need = Need {
+    name: "sqlite3",
+    version: || shell::ask(Command::new("sqlite3").arg("--version")),
+    packages: Packages { apt: "sqlite3", dnf: "sqlite", pacman: "sqlite", apk: "sqlite", brew: "sqlite" },
+};
+
 /// The names that its package has in one place or another; the smallest first.
 const BROWSERS: [&str; 5] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"];
 
 fn missing() -> Vec<Need> {
-    [POSTGRES, NODE, NPM, PYTHON, CHROMIUM].into_iter().filter(|need| (need.version)().is_none()).collect()
+    [POSTGRES, NODE, NPM, PYTHON, CHROMIUM, SQLITE].into_iter().filter(|need| (need.version)().is_none()).collect()
 }
 
 fn found() -> Result<Found> {
-    match (postgres_version(), node_version(), (NPM.version)(), python_version(), chromium()) {
-        (Some(postgres), Some(node), Some(_), Some(python), Some(chromium)) => {
+    match (postgres_version(), node_version(), (NPM.version)(), python_version(), chromium(), (SQLITE.version)()) {
+        (Some(postgres), Some(node), Some(_), Some(python), Some(chromium), Some(_)) => {
             Ok(Found { postgres, node, python, chromium })
         }
         _ => bail!(advice(&missing(), |manager| shell::find_in_path(manager).is_some())),

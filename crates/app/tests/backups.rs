@@ -1,0 +1,106 @@
+//! The recipes of `docs/operations.md` make a backup of a server that runs, and a server again of a backup.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that fails should fail its test"
+)]
+
+#[path = "support/client.rs"]
+#[expect(dead_code, reason = "these tests need no sockets")]
+mod client;
+mod support;
+
+mod clients {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+
+    use mango_testkit::PrivatePostgres;
+    use reqwest::StatusCode;
+    use serde_json::json;
+    use tempfile::tempdir;
+
+    use super::client::{PICTURE, User};
+    use super::support::Server;
+
+    /// The shell commands of the page, which has those of SQLite before those of PostgreSQL and backups before restoring.
+    fn commands(number: usize) -> &'static str {
+        let page = include_str!("../../../docs/operations.md");
+        page.split("```bash\n").nth(number).unwrap().split("```").next().unwrap()
+    }
+
+    /// Pastes commands of the page into a shell.
+    fn paste(number: usize, folder: &Path, database: &str, backup: &Path) {
+        let mut bash = Command::new("bash");
+        bash.args(["-euo", "pipefail", "-c", commands(number)]).current_dir(folder);
+        bash.env("DATABASE_URL", database).env("backup", backup);
+        if !database.is_empty() {
+            let programs = PrivatePostgres::shared().programs().display();
+            bash.env("PATH", format!("{programs}:{}", std::env::var("PATH").unwrap()));
+        }
+        let output = bash.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Makes a backup and gives it a name of the caller's.
+    fn back_up(number: usize, folder: &Path, database: &str, name: &str) -> PathBuf {
+        paste(number, folder, database, Path::new(""));
+        let made = fs::read_dir(folder.join("backups")).unwrap().map(|entry| entry.unwrap().path());
+        let made = made.into_iter().find(|path| !path.ends_with("first")).unwrap();
+        let named = made.with_file_name(name);
+        fs::rename(made, &named).unwrap();
+        named
+    }
+
+    /// What a stranger on the machine could read.
+    fn open_to_others(path: &Path) -> bool {
+        fs::metadata(path).unwrap().permissions().mode() & 0o077 != 0
+    }
+
+    async fn photo_status(server: &Server, user: &User) -> StatusCode {
+        let me = user.get(server.url(), "/user/me").await;
+        let photo = format!("{}/static/{}/100x100.webp", server.url(), me["photo"].as_str().unwrap());
+        user.http.get(photo).send().await.unwrap().status()
+    }
+
+    /// Backs a server up while it runs, and once more when other things have happened; restores the first backup into a database,
+    /// and looks at what is there.
+    async fn check([making, restoring]: [usize; 2], before: &str, after: &str) {
+        let folder = tempdir().unwrap();
+        let data = folder.path().join("data");
+        let settings = |database| [("MANGO_DATA_DIR", data.to_str().unwrap()), ("DATABASE_URL", database)];
+        let server = Server::start(&settings(before));
+        let ada = User::sign_up(server.url(), "+31612345678", Some(PICTURE)).await;
+        let backup = back_up(making, folder.path(), before, "first");
+        let other = json!({"name": "of later", "photo": null});
+        let change = ada.http.patch(format!("{}/user/{}", server.url(), ada.id)).bearer_auth(&ada.access).json(&other);
+        assert_eq!(change.send().await.unwrap().status(), StatusCode::ACCEPTED);
+        back_up(making, folder.path(), before, "second");
+        assert!(!open_to_others(&backup));
+        for entry in fs::read_dir(&backup).unwrap() {
+            let path = entry.unwrap().path();
+            assert!(path.ends_with("media") || !open_to_others(&path), "{path:?}");
+        }
+        drop(server);
+
+        paste(restoring, folder.path(), after, &backup);
+        let server = Server::start(&settings(after));
+        let me = ada.get(server.url(), "/user/me").await;
+        assert_eq!((&me["id"], &me["name"]), (&json!(ada.id), &json!("+31612345678")), "by a token of before");
+        assert_eq!(photo_status(&server, &ada).await, StatusCode::OK);
+        User::sign_up(server.url(), "+31687654321", Some(PICTURE)).await;
+    }
+
+    #[tokio::test]
+    async fn a_backup_of_sqlite_is_made_and_restored() {
+        check([1, 3], "", "").await;
+    }
+
+    #[tokio::test]
+    async fn a_backup_of_postgres_is_made_and_restored() {
+        let [before, after] = [(); 2].map(|()| PrivatePostgres::shared().url_for_new_database());
+        check([2, 4], &before, &after).await;
+    }
+}
