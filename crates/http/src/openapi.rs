@@ -3,7 +3,7 @@
 use mango_contract::{Problem, ProblemKind};
 use serde_json::json;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme};
+use utoipa::openapi::security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, example::ExampleBuilder};
 use utoipa::{Modify, OpenApi};
 
@@ -21,7 +21,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     info(
         title = "Mango",
         description = "A chat server. Chats, messages, likes and pins are made over Socket.IO at `/ws/socket.io/`; messages can be \
-            sent here too, and everything is read here.\n\nPress *Authorize* and log in with phone and password. Every error is a problem (RFC 9457): compare its \
+            sent here too, and everything is read here.\n\nSign up with `POST /user/create`, then press *Authorize* and log in; \
+            the username is the phone. Every error is a problem (RFC 9457): compare its \
             `type`. A slash at the end of a path does not matter."
     ),
     paths(
@@ -57,6 +58,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 )]
 struct Document;
 
+/// What the form says of itself: its labels are those of OAuth 2.0, and ask for more than is needed.
+const LOGIN: &str = "For whoever has signed up with `POST /user/create`: **username is the phone**, such as `+31612345678`. Client id and \
+    client secret stay empty.";
+
+const BEARER: &str = "An access token that one has already, such as the `access_token` of `POST /auth/login`.";
+
 /// The two ways to show who is calling: the login form of Swagger UI, and a token from elsewhere.
 struct Security;
 
@@ -64,8 +71,10 @@ impl Modify for Security {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
         let password = Password::new("/auth/login", Scopes::new());
-        components.add_security_scheme("login", SecurityScheme::OAuth2(OAuth2::new([Flow::Password(password)])));
-        components.add_security_scheme("bearer", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let login = OAuth2::with_description([Flow::Password(password)], LOGIN);
+        components.add_security_scheme("login", SecurityScheme::OAuth2(login));
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(BEARER));
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
     }
 }
 

@@ -19,6 +19,7 @@ async function open() {
 async function authorize(page, phone, password) {
   await page.getByRole('button', { name: 'Authorize', exact: true }).click();
   const dialog = page.locator('.modal-ux');
+  await dialog.getByText('username is the phone').waitFor();
   await dialog.getByLabel('username:').fill(phone);
   await dialog.getByLabel('password:', { exact: true }).fill(password);
   await dialog.getByRole('button', { name: 'Apply given OAuth2 credentials' }).click();

@@ -121,6 +121,9 @@ fn the_openapi_document_tells_how_to_log_in() {
     let form = &document["paths"][token_url]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"];
     assert_eq!(form["schema"]["$ref"], "#/components/schemas/LoginRequest");
     assert_eq!(schemes["bearer"]["scheme"], "bearer");
+    // The label in the form is OAuth's, and nobody has a user name.
+    let said = schemes["login"]["description"].as_str().unwrap();
+    assert!(said.contains("username is the phone") && said.contains("`POST /user/create`"), "{said}");
     for (name, operation) in operations(&document) {
         let guarded = operation["responses"].get("401").is_some() && operation.get("security").is_some();
         let open = !operation.as_object().unwrap().contains_key("security");
