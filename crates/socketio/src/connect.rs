@@ -122,9 +122,9 @@ fn greet(context: &Context, socket: SocketRef) {
     if overtaken || context.hub.closing().is_cancelled() {
         return context.hub.hang_up(socket);
     }
-    if let Some(ready) = socket.extensions.remove::<Ready>()
-        && let Err(error) = socket.emit(catalogue::READY, &ready)
-    {
+    let Some(ready) = socket.extensions.remove::<Ready>() else { return };
+    metrics::counter!("mango_events_published_total", "event" => catalogue::READY).increment(1);
+    if let Err(error) = socket.emit(catalogue::READY, &ready) {
         tracing::debug!(%error, "a socket was gone before it was told that it is ready");
     }
 }

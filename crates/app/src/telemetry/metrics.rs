@@ -44,7 +44,12 @@ const MEANINGS: [(Kind, &str, Series, &str); 18] = [
     (Counter, "mango_sockets_hung_up_total", Reasons, "Sockets that the server disconnected, by reason."),
     (Counter, "mango_socket_events_total", Outcomes, "Events that sockets sent, by event and outcome."),
     (Histogram, "mango_socket_event_duration_seconds", Sent, "Time to handle an event that a socket sent, by event."),
-    (Counter, "mango_events_published_total", Published, "Events published to rooms, by event."),
+    (
+        Counter,
+        "mango_events_published_total",
+        Published,
+        "Events published, each counted once however many sockets get it, by event.",
+    ),
     (Counter, "mango_publish_failures_total", Single, "Deliveries of a published event that failed."),
     (Counter, "mango_messages_total", Single, "Messages that were committed."),
     (Counter, "mango_duplicate_messages_total", Single, "Messages that were sent again and were there already."),

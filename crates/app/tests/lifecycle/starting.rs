@@ -57,6 +57,7 @@ async fn the_metrics_tell_what_was_done() {
         r#"mango_socket_events_total{event="create_chat",outcome="ok"} 1"#,
         r#"mango_socket_event_duration_seconds_count{event="create_chat"} 1"#,
         r#"mango_events_published_total{event="new_message"} 1"#,
+        r#"mango_events_published_total{event="ready"} 1"#,
         "mango_publish_failures_total 0",
         "mango_messages_total 1",
         "mango_commit_group_size_count 2",
