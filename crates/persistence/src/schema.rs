@@ -27,6 +27,9 @@ macro_rules! schema {
                     base_token -> Binary,
                     created_at -> $Time,
                     revoked_at -> Nullable<$Time>,
+                    device -> Nullable<Text>,
+                    address -> Nullable<Text>,
+                    last_used_at -> $Time,
                 }
             }
 

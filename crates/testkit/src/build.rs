@@ -7,8 +7,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta};
 use mango_domain::model::{
     ChatId, ChatKind, ChatName, ClientId, Description, MemberList, Message, MessageBody, MessageType, NewChat,
-    NewMessage, NewSession, NewUser, PasswordHash, Phone, PhotoId, RefreshHash, SessionId, Timestamp, User, UserId,
-    UserName,
+    NewMessage, NewSession, NewUser, PasswordHash, Phone, PhotoId, RefreshHash, Renewal, SessionId, Timestamp, User,
+    UserId, UserName, Visit,
 };
 use mango_domain::ports::{Announcer, CreatedChat, Events};
 
@@ -138,9 +138,25 @@ pub async fn users(stores: &Stores, count: u32) -> Vec<UserId> {
 
 /// Stores a session of the user whose base is the `n`th refresh token, good for a day from the start of the tests' day.
 pub async fn session(stores: &Stores, user: UserId, n: u32) -> SessionId {
-    let session =
-        NewSession { user, refresh: refresh(n), created_at: moment(0), expires_at: moment(0) + TimeDelta::days(1) };
-    stores.sessions.begin(session).await.expect("begin session")
+    stores.sessions.begin(new_session(user, n)).await.expect("begin session")
+}
+
+/// A session of the user, from a device and an address that are not known, whose base is the `n`th refresh token.
+#[must_use]
+pub fn new_session(user: UserId, n: u32) -> NewSession {
+    NewSession {
+        user,
+        visit: Visit::default(),
+        refresh: refresh(n),
+        created_at: moment(0),
+        expires_at: moment(0) + TimeDelta::days(1),
+    }
+}
+
+/// The presentation of a refresh token at this time, for which the `n`th token is handed out, good until `expires_at`.
+#[must_use]
+pub fn renewal(n: u32, now: Timestamp, expires_at: Timestamp) -> Renewal {
+    Renewal { successor: refresh(n), expires_at, now, address: None }
 }
 
 /// A group called `Group` of the creator and the members.

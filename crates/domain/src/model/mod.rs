@@ -20,7 +20,10 @@ pub use like::LikeToggle;
 pub use message::{ClientId, Message, MessageBody, MessageType, NewMessage, PostedMessage};
 pub use page::{MessagePage, PageRequest};
 pub use photo::{PhotoFile, PhotoId};
-pub use session::{AccessToken, Grant, NewSession, PasswordHash, Principal, RefreshHash, RefreshToken, Rotation};
+pub use session::{
+    AccessToken, Device, Grant, NewSession, PasswordHash, Principal, RefreshHash, RefreshToken, Renewal, Rotation,
+    Session, Visit,
+};
 pub use sync::{ChatChanges, Epoch, SyncPage, SyncPlan, SyncRange, SyncRequest, Weights};
 pub use time::Timestamp;
 pub use user::{Credentials, Description, NewUser, Password, Phone, Profile, User, UserBrief, UserChange, UserName};

@@ -1,6 +1,7 @@
 //! Sessions: one login on one device, and the tokens that keep it alive.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::model::{SessionId, Timestamp, UserId};
@@ -53,17 +54,93 @@ impl fmt::Debug for AccessToken {
     }
 }
 
+/// Who comes to log in, as far as the server can tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Visit {
+    /// What the client says of its device.
+    pub device: Option<Device>,
+    /// Where the request came from.
+    pub address: Option<IpAddr>,
+}
+
+/// A session as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// The device that logged in, if it said anything of itself.
+    pub device: Option<Device>,
+    /// Where it was when it last used its tokens, if that is known.
+    pub address: Option<IpAddr>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it last got tokens, by the login or by a refresh. Requests do not count: each of them would be a write.
+    pub last_used_at: Timestamp,
+}
+
+impl Session {
+    /// Most sessions that a list has, so that somebody who logs in a thousand times a day gets an answer of bounded size.
+    pub const MOST_LISTED: i64 = 100;
+}
+
+/// What a device says of itself: 1 to 255 characters, none of which is a control character.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device(String);
+
+impl Device {
+    /// Most characters.
+    pub const MAX: usize = 255;
+
+    /// Keeps what can be kept of a text, since nobody should be kept from logging in by the name of their browser: control
+    /// characters and white space around it go, and so does what is too much. `None` when nothing is left.
+    #[must_use]
+    pub fn tidy(raw: &str) -> Option<Self> {
+        // What is looked at is bounded before the work begins. Four characters for one that stays are plenty.
+        let plain: String = raw.chars().take(4 * Self::MAX).filter(|c| !c.is_control()).collect();
+        let kept: String = plain.trim().chars().take(Self::MAX).collect();
+        let kept = kept.trim_end();
+        (!kept.is_empty()).then(|| Self(kept.to_owned()))
+    }
+
+    /// Takes what the store holds.
+    #[must_use]
+    pub fn from_store(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What a store needs to begin a session.
 #[derive(Debug, Clone)]
 pub struct NewSession {
     /// Whose session.
     pub user: UserId,
+    /// Who logged in.
+    pub visit: Visit,
     /// The hash of its first refresh token.
     pub refresh: RefreshHash,
     /// When it began, in whole microseconds.
     pub created_at: Timestamp,
     /// When its first refresh token stops being good.
     pub expires_at: Timestamp,
+}
+
+/// What a store notes when a good refresh token is presented.
+#[derive(Debug, Clone)]
+pub struct Renewal {
+    /// The hash of the token that is handed out next.
+    pub successor: RefreshHash,
+    /// When that one stops being good.
+    pub expires_at: Timestamp,
+    /// The presented token has to be good now, and now the session is used.
+    pub now: Timestamp,
+    /// Where the client is now. The session keeps its last address when this is not known.
+    pub address: Option<IpAddr>,
 }
 
 /// What came of presenting a refresh token.

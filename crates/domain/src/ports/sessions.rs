@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::Failure;
-use crate::model::{NewSession, RefreshHash, Rotation, SessionId, Timestamp, UserId};
+use crate::model::{NewSession, RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, UserId};
 
 /// Keeps sessions.
 ///
@@ -12,25 +12,26 @@ use crate::model::{NewSession, RefreshHash, Rotation, SessionId, Timestamp, User
 /// Presenting any other token of the session means that a copy exists, and revokes the session.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Begins a session whose base is `session.refresh`.
+    /// Begins a session whose base is `session.refresh`. It was last used when it began.
     async fn begin(&self, session: NewSession) -> Result<SessionId, Failure>;
 
-    /// Presents a refresh token and, when it is good at `now`, stores `successor` with its own expiry, in one transaction. Two
-    /// presentations at the same time are decided one after the other. A token that has expired, or belongs to a
-    /// session that was revoked, is [`Rotation::Unknown`].
-    async fn rotate(
-        &self,
-        presented: &RefreshHash,
-        successor: &RefreshHash,
-        now: Timestamp,
-        expires_at: Timestamp,
-    ) -> Result<Rotation, Failure>;
+    /// Presents a refresh token and, when it is good at `renewal.now`, stores the successor with its own expiry, and when and
+    /// where the session was used, in one transaction. Two presentations at the same time are decided one after the other. A
+    /// token that has expired, or belongs to a session that was revoked, is [`Rotation::Unknown`].
+    async fn rotate(&self, presented: &RefreshHash, renewal: Renewal) -> Result<Rotation, Failure>;
 
     /// Whether the session exists, belongs to the user and has not been revoked.
     async fn is_live(&self, session: SessionId, user: UserId) -> Result<bool, Failure>;
 
-    /// Revokes a session; whether it was live until now.
-    async fn revoke(&self, session: SessionId, now: Timestamp) -> Result<bool, Failure>;
+    /// The sessions of a user that have not been revoked, the one that was used last first, and of those that were used at the
+    /// same time the younger first. There are [`Session::MOST_LISTED`] at most.
+    async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure>;
+
+    /// Revokes a session of a user; whether it was theirs and live until now.
+    async fn revoke(&self, session: SessionId, user: UserId, now: Timestamp) -> Result<bool, Failure>;
+
+    /// Revokes every live session of a user but one; which they were, in order of id.
+    async fn revoke_others(&self, user: UserId, keep: SessionId, now: Timestamp) -> Result<Vec<SessionId>, Failure>;
 
     /// Forgets the tokens that expired before `now`, and the sessions of which no token is left; how many sessions went.
     async fn purge(&self, now: Timestamp) -> Result<u64, Failure>;

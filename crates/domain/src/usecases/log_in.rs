@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::Unauthenticated;
-use crate::model::{Grant, NewSession, Password, Phone};
+use crate::model::{Grant, NewSession, Password, Phone, Visit};
 use crate::ports::{Passwords, Sessions, Users};
 use crate::usecases::grant::Granter;
 use crate::{Error, Result};
@@ -30,7 +30,7 @@ impl LogIn {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for an unknown phone and for a wrong password alike.
-    pub async fn run(&self, phone: &str, password: String) -> Result<Grant> {
+    pub async fn run(&self, phone: &str, password: String, visit: Visit) -> Result<Grant> {
         let known = match Phone::parse(phone) {
             Ok(phone) => self.users.credentials(&phone).await?,
             Err(_) => None,
@@ -42,8 +42,8 @@ impl LogIn {
             _ => return Err(Error::Unauthenticated(Unauthenticated::Credentials)),
         };
         let fresh = self.granter.fresh()?;
-        let session =
-            NewSession { user, refresh: fresh.hash.clone(), created_at: fresh.now, expires_at: fresh.expires_at };
+        let refresh = fresh.hash.clone();
+        let session = NewSession { user, visit, refresh, created_at: fresh.now, expires_at: fresh.expires_at };
         let session = self.sessions.begin(session).await?;
         self.granter.grant(user, session, fresh)
     }

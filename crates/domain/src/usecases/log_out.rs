@@ -23,7 +23,7 @@ impl LogOut {
     /// # Errors
     /// Only failures of ports.
     pub async fn run(&self, principal: &Principal) -> Result<()> {
-        if self.sessions.revoke(principal.session, self.clock.now()).await? {
+        if self.sessions.revoke(principal.session, principal.user, self.clock.now()).await? {
             self.events.publish(Event::SessionsEnded { sessions: vec![principal.session] }).await;
         }
         Ok(())

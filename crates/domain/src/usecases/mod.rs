@@ -12,12 +12,15 @@ pub mod authenticate;
 pub mod check_picture;
 pub mod come_online;
 pub mod create_chat;
+pub mod end_other_sessions;
+pub mod end_session;
 pub mod get_chat;
 pub mod get_user;
 pub mod go_offline;
 mod grant;
 pub mod list_chats;
 pub mod list_messages;
+pub mod list_sessions;
 pub mod log_in;
 pub mod log_out;
 mod photos;
@@ -70,11 +73,14 @@ pub struct UseCases {
     pub check_picture: check_picture::CheckPicture,
     pub come_online: come_online::ComeOnline,
     pub create_chat: create_chat::CreateChat,
+    pub end_other_sessions: end_other_sessions::EndOtherSessions,
+    pub end_session: end_session::EndSession,
     pub get_chat: get_chat::GetChat,
     pub get_user: get_user::GetUser,
     pub go_offline: go_offline::GoOffline,
     pub list_chats: list_chats::ListChats,
     pub list_messages: list_messages::ListMessages,
+    pub list_sessions: list_sessions::ListSessions,
     pub log_in: log_in::LogIn,
     pub log_out: log_out::LogOut,
     pub purge_sessions: purge_sessions::PurgeSessions,
@@ -121,11 +127,18 @@ impl UseCases {
                 clock.clone(),
             ),
             create_chat: create_chat::CreateChat::new(chats.clone(), presence.clone(), events.clone(), clock.clone()),
+            end_other_sessions: end_other_sessions::EndOtherSessions::new(
+                sessions.clone(),
+                events.clone(),
+                clock.clone(),
+            ),
+            end_session: end_session::EndSession::new(sessions.clone(), events.clone(), clock.clone()),
             get_chat: get_chat::GetChat::new(chats.clone(), presence.clone()),
             get_user: get_user::GetUser::new(users.clone(), presence.clone()),
             go_offline: go_offline::GoOffline::new(presence.clone(), users.clone(), clock.clone()),
             list_chats: list_chats::ListChats::new(chats.clone(), presence.clone()),
             list_messages: list_messages::ListMessages::new(messages.clone()),
+            list_sessions: list_sessions::ListSessions::new(sessions.clone()),
             log_in: log_in::LogIn::new(users.clone(), passwords.clone(), sessions.clone(), granter.clone()),
             log_out: log_out::LogOut::new(sessions.clone(), events.clone(), clock.clone()),
             purge_sessions: purge_sessions::PurgeSessions::new(sessions.clone(), clock.clone()),

@@ -1,9 +1,10 @@
 //! The continuation of a session.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::error::Unauthenticated;
-use crate::model::{Event, Grant, RefreshToken, Rotation};
+use crate::model::{Event, Grant, RefreshToken, Renewal, Rotation};
 use crate::ports::{Events, Sessions, Tokens};
 use crate::usecases::grant::Granter;
 use crate::{Error, Result};
@@ -31,10 +32,11 @@ impl RefreshSession {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when the token is unknown, expired or was replaced, or its session has ended.
-    pub async fn run(&self, presented: &RefreshToken) -> Result<Grant> {
+    pub async fn run(&self, presented: &RefreshToken, address: Option<IpAddr>) -> Result<Grant> {
         let presented = self.tokens.hash_refresh(presented);
         let fresh = self.granter.fresh()?;
-        match self.sessions.rotate(&presented, &fresh.hash, fresh.now, fresh.expires_at).await? {
+        let renewal = Renewal { successor: fresh.hash.clone(), expires_at: fresh.expires_at, now: fresh.now, address };
+        match self.sessions.rotate(&presented, renewal).await? {
             Rotation::Rotated { user, session } => self.granter.grant(user, session, fresh),
             Rotation::Unknown => Err(Error::Unauthenticated(Unauthenticated::Malformed)),
             Rotation::Reused { session } => {

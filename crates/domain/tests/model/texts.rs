@@ -1,7 +1,7 @@
 //! Names, descriptions and passwords.
 
 use mango_domain::FieldError;
-use mango_domain::model::{ChatName, Description, Password, UserName};
+use mango_domain::model::{ChatName, Description, Device, Password, UserName};
 use proptest::prelude::*;
 
 use super::check_refused;
@@ -105,6 +105,36 @@ proptest! {
                 prop_assert_eq!(text.trim(), &*text);
                 prop_assert_eq!(parse(&text), Ok(text));
             }
+        }
+    }
+}
+
+#[test]
+fn of_a_device_is_kept_what_can_be_kept() {
+    let longest = "🥭".repeat(Device::MAX);
+    let table = [
+        ("Ada's phone", Some("Ada's phone")),
+        (" \t Ada's\0 ph\u{7f}o\u{9b}ne\r\n", Some("Ada's phone")),
+        ("", None),
+        (" \n\u{a0}\u{1}", None),
+        (&longest, Some(longest.as_str())),
+        (&format!("{longest}🍋"), Some(longest.as_str())),
+        (&format!("{}{}", "a".repeat(Device::MAX - 1), " b"), Some(&longest.replace('🥭', "a")[1..])),
+        (&"\0".repeat(1_000_000), None),
+    ];
+    for (raw, kept) in table {
+        assert_eq!(Device::tidy(raw).as_ref().map(Device::as_str), kept, "{:?}", raw.get(..40));
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_becomes_a_device_that_a_store_takes(raw in any::<String>()) {
+        if let Some(device) = Device::tidy(&raw) {
+            let text = device.as_str();
+            prop_assert!((1..=Device::MAX).contains(&text.chars().count()));
+            prop_assert!(!text.contains(char::is_control) && text.trim() == text);
+            prop_assert_eq!(Device::tidy(text), Some(device.clone()));
         }
     }
 }

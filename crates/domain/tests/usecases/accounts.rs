@@ -1,7 +1,7 @@
 //! Signing up and changing one's profile.
 
 use chrono::TimeDelta;
-use mango_domain::model::{Description, Event, Password, Principal, SessionId, UserId, UserName};
+use mango_domain::model::{Description, Event, Password, Principal, SessionId, UserId, UserName, Visit};
 use mango_domain::ports::Clock as _;
 use mango_domain::usecases::register::NewAccount;
 use mango_domain::usecases::update_user::ProfileEdit;
@@ -75,8 +75,11 @@ async fn an_edit_changes_what_it_names() {
     let emptied = house.cases.update_user.run(&me, me.user, edit).await.expect("edit").user;
     assert_eq!((emptied.name, emptied.description, emptied.phone), (None, None, phone(9)));
     assert!(house.news().is_empty(), "no session has ended");
-    house.cases.log_in.run(phone(9).as_str(), password(1)).await.expect("log in with the new phone");
-    check_refused(house.cases.log_in.run(phone(1).as_str(), password(1)).await, "unauthenticated Credentials");
+    house.cases.log_in.run(phone(9).as_str(), password(1), Visit::default()).await.expect("log in with the new phone");
+    check_refused(
+        house.cases.log_in.run(phone(1).as_str(), password(1), Visit::default()).await,
+        "unauthenticated Credentials",
+    );
 }
 
 #[tokio::test]
@@ -93,8 +96,11 @@ async fn a_new_password_ends_all_other_sessions_and_says_so() {
         let found = house.memory.stores().sessions.is_live(principal.session, principal.user).await.expect("is live");
         assert_eq!(found, live, "{:?}", principal.session);
     }
-    check_refused(house.cases.log_in.run(phone(1).as_str(), password(1)).await, "unauthenticated Credentials");
-    house.cases.log_in.run(phone(1).as_str(), "another password".to_owned()).await.expect("log in");
+    check_refused(
+        house.cases.log_in.run(phone(1).as_str(), password(1), Visit::default()).await,
+        "unauthenticated Credentials",
+    );
+    house.cases.log_in.run(phone(1).as_str(), "another password".to_owned(), Visit::default()).await.expect("log in");
 
     // That login began one more session, which the next change ends; after that there is nothing to tell.
     house.cases.update_user.run(&kept, kept.user, edit.clone()).await.expect("edit");

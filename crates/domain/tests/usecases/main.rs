@@ -5,6 +5,7 @@
 mod accounts;
 mod authorization;
 mod chats;
+mod devices;
 mod messages;
 mod photos;
 mod presence;
@@ -12,7 +13,7 @@ mod sessions;
 
 use mango_domain::Error;
 use mango_domain::model::{
-    ChatId, ChatKind, ChatName, ConnectionId, Event, MessageType, Origin, Password, Principal, UserId, UserName,
+    ChatId, ChatKind, ChatName, ConnectionId, Event, MessageType, Origin, Password, Principal, UserId, UserName, Visit,
 };
 use mango_domain::usecases::UseCases;
 use mango_domain::usecases::create_chat::ChatRequest;
@@ -50,7 +51,7 @@ impl House {
 
     /// Logs the `n`th user in once more.
     async fn log_in(&self, n: u32) -> Principal {
-        let grant = self.cases.log_in.run(phone(n).as_str(), password(n)).await.expect("log in");
+        let grant = self.cases.log_in.run(phone(n).as_str(), password(n), Visit::default()).await.expect("log in");
         self.cases.authenticate.run(grant.access_token.expose()).await.expect("authenticate")
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use mango_domain::Failure;
-use mango_domain::model::{Event, Grant, Password, PasswordHash, Principal, RefreshToken};
+use mango_domain::model::{Event, Grant, Password, PasswordHash, Principal, RefreshToken, Visit};
 use mango_domain::ports::{Clock as _, Passwords};
 use mango_domain::usecases::UseCases;
 use mango_testkit::Memory;
@@ -15,7 +15,7 @@ use crate::{House, check_refused, password};
 
 impl House {
     async fn grant(&self, n: u32) -> Grant {
-        self.cases.log_in.run(phone(n).as_str(), password(n)).await.expect("log in")
+        self.cases.log_in.run(phone(n).as_str(), password(n), Visit::default()).await.expect("log in")
     }
 
     async fn who(&self, grant: &Grant) -> Principal {
@@ -23,7 +23,7 @@ impl House {
     }
 
     async fn refresh(&self, grant: &Grant) -> Grant {
-        self.cases.refresh_session.run(&grant.refresh_token).await.expect("refresh")
+        self.cases.refresh_session.run(&grant.refresh_token, None).await.expect("refresh")
     }
 }
 
@@ -45,7 +45,7 @@ async fn a_login_takes_the_phone_in_any_form() {
     let house = House::new();
     house.user(1).await;
     for typed in ["+31610000001", "31610000001", " 31610000001", "0031 6 1000 0001", "+31 (0)6-10 00 00 01"] {
-        house.cases.log_in.run(typed, password(1)).await.expect(typed);
+        house.cases.log_in.run(typed, password(1), Visit::default()).await.expect(typed);
     }
 }
 
@@ -63,7 +63,7 @@ async fn a_login_tells_nothing_about_who_exists() {
         ("no phone at all", password(1)),
         ("", password(1)),
     ] {
-        check_refused(house.cases.log_in.run(typed, password).await, "unauthenticated Credentials");
+        check_refused(house.cases.log_in.run(typed, password, Visit::default()).await, "unauthenticated Credentials");
     }
 }
 
@@ -95,7 +95,7 @@ async fn every_login_compares_once() {
     let cases = UseCases::new(ports, Memory::POLICY);
     cases.register.run(crate::account(1)).await.expect("register");
     for (typed, known) in [(phone(1).as_str(), true), (phone(2).as_str(), false), ("no phone", false)] {
-        let result = cases.log_in.run(typed, password(1)).await;
+        let result = cases.log_in.run(typed, password(1), Visit::default()).await;
         assert_eq!(result.is_ok(), known, "{typed}");
         let asked = std::mem::take(&mut *passwords.asked.lock().expect("a lock"));
         assert_eq!(asked.iter().map(Option::is_some).collect::<Vec<_>>(), [known], "{typed}");
@@ -144,10 +144,10 @@ async fn a_lost_reply_logs_nobody_out_and_a_copy_ends_the_session() {
     let third = house.refresh(&second).await;
     assert!(house.news().is_empty());
 
-    check_refused(house.cases.refresh_session.run(&first.refresh_token).await, "unauthenticated Revoked");
+    check_refused(house.cases.refresh_session.run(&first.refresh_token, None).await, "unauthenticated Revoked");
     house.check_news(&[Event::SessionsEnded { sessions: vec![session] }]);
     for grant in [&lost, &second, &third] {
-        check_refused(house.cases.refresh_session.run(&grant.refresh_token).await, "unauthenticated Malformed");
+        check_refused(house.cases.refresh_session.run(&grant.refresh_token, None).await, "unauthenticated Malformed");
         check_refused(house.cases.authenticate.run(grant.access_token.expose()).await, "unauthenticated Revoked");
     }
     assert!(house.news().is_empty(), "it is told once");
@@ -160,11 +160,11 @@ async fn refresh_tokens_that_are_no_good_are_refused_alike() {
     house.user(1).await;
     for made_up in ["", "made up"] {
         let token = RefreshToken::new(made_up.to_owned());
-        check_refused(house.cases.refresh_session.run(&token).await, "unauthenticated Malformed");
+        check_refused(house.cases.refresh_session.run(&token, None).await, "unauthenticated Malformed");
     }
     let grant = house.grant(1).await;
     house.memory.clock.advance(TimeDelta::days(30));
-    check_refused(house.cases.refresh_session.run(&grant.refresh_token).await, "unauthenticated Malformed");
+    check_refused(house.cases.refresh_session.run(&grant.refresh_token, None).await, "unauthenticated Malformed");
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn a_logout_ends_one_session_and_says_so_once() {
     house.cases.log_out.run(&me).await.expect("log out");
     house.check_news(&[Event::SessionsEnded { sessions: vec![me.session] }]);
     check_refused(house.cases.authenticate.run(grant.access_token.expose()).await, "unauthenticated Revoked");
-    check_refused(house.cases.refresh_session.run(&grant.refresh_token).await, "unauthenticated Malformed");
+    check_refused(house.cases.refresh_session.run(&grant.refresh_token, None).await, "unauthenticated Malformed");
     house.cases.log_out.run(&me).await.expect("log out again");
     assert!(house.news().is_empty());
     assert!(house.memory.stores().sessions.is_live(other.session, other.user).await.expect("is live"));

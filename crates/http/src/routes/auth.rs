@@ -3,7 +3,7 @@
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 use mango_contract::auth::{LoginRequest, RefreshRequest, TokenReply};
-use mango_domain::model::Grant;
+use mango_domain::model::{Grant, Visit};
 
 use super::cookie;
 use crate::HttpState;
@@ -40,7 +40,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 )]
 pub(crate) async fn log_in(request: HttpRequest, state: State, login: Login) -> Result<HttpResponse, HttpError> {
     let LoginRequest { username, password } = login.0;
-    let grant = state.change(|mango| async move { mango.log_in.run(&username, password).await }).await?;
+    let grant =
+        state.change(|mango| async move { mango.log_in.run(&username, password, Visit::default()).await }).await?;
     Ok(granted(&request, &state, &grant))
 }
 
@@ -65,7 +66,7 @@ pub(crate) async fn refresh(
     presented: Presented,
 ) -> Result<HttpResponse, HttpError> {
     let token = presented.0;
-    let grant = state.change(|mango| async move { mango.refresh_session.run(&token).await }).await?;
+    let grant = state.change(|mango| async move { mango.refresh_session.run(&token, None).await }).await?;
     Ok(granted(&request, &state, &grant))
 }
 

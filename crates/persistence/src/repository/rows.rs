@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 use diesel::result::Error;
 use mango_domain::model::{
-    ChatId, ChatKind, ChatName, ChatRecord, ClientId, Description, Message, MessageBody, MessageId, MessageType, Phone,
-    PhotoId, Seq, Timestamp, User, UserBrief, UserId, UserName, Version,
+    ChatId, ChatKind, ChatName, ChatRecord, ClientId, Description, Device, Message, MessageBody, MessageId,
+    MessageType, Phone, PhotoId, Seq, Session, SessionId, Timestamp, User, UserBrief, UserId, UserName, Version,
 };
 
-use super::super::schema::{chats, messages, users};
+use super::super::schema::{chats, messages, sessions, users};
 
 /// How a group is called in `chats.kind`.
 pub(super) const GROUP: &str = "group";
@@ -51,6 +51,28 @@ pub(in super::super) struct BriefRow {
 impl BriefRow {
     pub(in super::super) fn into_brief(self) -> QueryResult<UserBrief> {
         Ok(UserBrief { id: UserId::new(self.id), name: self.name.map(UserName::from_store), photo: photo(self.photo)? })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub(super) struct SessionRow {
+    id: i64,
+    device: Option<String>,
+    address: Option<String>,
+    created_at: Timestamp,
+    last_used_at: Timestamp,
+}
+
+impl SessionRow {
+    pub(super) fn into_session(self) -> QueryResult<Session> {
+        Ok(Session {
+            id: SessionId::new(self.id),
+            device: self.device.map(Device::from_store),
+            address: self.address.map(|text| text.parse().map_err(|_| corrupt("sessions.address"))).transpose()?,
+            created_at: self.created_at,
+            last_used_at: self.last_used_at,
+        })
     }
 }
 

@@ -6,13 +6,14 @@ use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use mango_domain::Failure;
 use mango_domain::model::{
-    Credentials, NewUser, PasswordHash, Phone, PhotoId, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
+    Credentials, NewUser, PasswordHash, Phone, PhotoId, Timestamp, User, UserBrief, UserChange, UserId,
 };
 use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser, Users};
 
 use super::super::Conn;
-use super::super::schema::{sessions, users};
+use super::super::schema::users;
 use super::rows::{BriefRow, UserRow, photo};
+use super::sessions::revoke_all;
 use super::{Repository, for_ids};
 use crate::error::Unique;
 
@@ -158,28 +159,9 @@ async fn update(conn: &mut Conn, id: UserId, change: UserChange, now: Timestamp)
         .await?;
     let user = row.into_user()?;
     let revoked = match change.password {
-        Some(_) => revoke_others(conn, id, change.keep_session, now).await?,
+        Some(_) => revoke_all(conn, id, change.keep_session, now).await?,
         None => Vec::new(),
     };
     let old_photo = photo(old_photo)?.filter(|old| user.photo.as_ref() != Some(old));
     Ok(Some(UpdatedUser { user, old_photo, revoked }))
-}
-
-/// Ends every session of a user but one.
-async fn revoke_others(
-    conn: &mut Conn,
-    user: UserId,
-    keep: Option<SessionId>,
-    now: Timestamp,
-) -> QueryResult<Vec<SessionId>> {
-    let live = sessions::user_id.eq(user.get()).and(sessions::revoked_at.is_null());
-    // Ids begin at 1, so that 0 keeps none.
-    let others = live.and(sessions::id.ne(keep.map_or(0, SessionId::get)));
-    let mut ids: Vec<i64> = diesel::update(sessions::table.filter(others))
-        .set(sessions::revoked_at.eq(now))
-        .returning(sessions::id)
-        .get_results(conn)
-        .await?;
-    ids.sort_unstable();
-    Ok(ids.into_iter().map(SessionId::new).collect())
 }

@@ -3,9 +3,9 @@
 use diesel::result::{DatabaseErrorKind, Error};
 use mango_domain::FailureKind;
 use mango_domain::error::chain;
-use mango_domain::model::{NewSession, Rotation, UserId};
+use mango_domain::model::{Rotation, UserId};
 use mango_persistence::Options;
-use mango_testkit::build::{moment, refresh, user};
+use mango_testkit::build::{moment, new_session, refresh, renewal, user};
 
 use crate::support::{Backend, Outsider, stores};
 
@@ -16,7 +16,7 @@ fn rows(digest: &str) -> String {
     let now = "'2026-01-01 00:00:00+00:00'";
     format!(
         "INSERT INTO users (phone, password_hash, created_at) VALUES ('+31600000001', 'x', {now}), ('+31600000002', 'x', {now});
-         INSERT INTO sessions (user_id, base_token, created_at) VALUES (1, {digest}, {now});
+         INSERT INTO sessions (user_id, base_token, created_at, last_used_at) VALUES (1, {digest}, {now}, {now});
          INSERT INTO refresh_tokens (hash, session_id, expires_at) VALUES ({digest}, 1, {now});
          INSERT INTO chats (kind, name, creator_id, last_seq, version, last_activity_at, created_at) VALUES ('group', 'G', 1, 1, 2, {now}, {now});
          INSERT INTO chats (kind, creator_id, direct_low, direct_high, version, last_activity_at, created_at) VALUES ('direct', 1, 1, 2, 1, {now}, {now});
@@ -28,7 +28,7 @@ fn rows(digest: &str) -> String {
 }
 
 /// Statements that must fail, and the constraint that must stop them.
-const REFUSED: [(&str, &str); 34] = [
+const REFUSED: [(&str, &str); 38] = [
     ("UPDATE users SET phone = '+31600000001' WHERE id = 2", "unique"),
     ("UPDATE users SET phone = '31600000003'", "users_phone_check"),
     ("UPDATE users SET phone = '+316000x0003'", "users_phone_check"),
@@ -38,6 +38,10 @@ const REFUSED: [(&str, &str); 34] = [
     ("UPDATE users SET photo = '../../../etc/passwd'", "users_photo_check"),
     ("UPDATE users SET description = ''", "users_description_check"),
     ("UPDATE sessions SET user_id = 99", "foreign key"),
+    ("UPDATE sessions SET device = ''", "sessions_device_check"),
+    ("UPDATE sessions SET address = ''", "sessions_address_check"),
+    ("UPDATE sessions SET address = 'localhost'", "sessions_address_check"),
+    ("UPDATE sessions SET last_used_at = NULL", "not null"),
     ("UPDATE refresh_tokens SET session_id = 99", "foreign key"),
     ("UPDATE chats SET kind = 'channel'", "chats_kind_check"),
     ("UPDATE chats SET kind = 'direct' WHERE id = 1", "chats_kind_check"),
@@ -108,16 +112,14 @@ async fn a_reference_to_nothing_is_a_failure<B: Backend>() {
     let backend = B::with(Options::default()).await;
     let stores = stores(backend.database());
     let (known, unknown) = (user(1).add(&stores).await.id, UserId::new(99));
-    let begin = |user| {
-        stores.sessions.begin(NewSession { user, refresh: refresh(1), created_at: moment(0), expires_at: moment(9) })
-    };
+    let begin = |user| stores.sessions.begin(new_session(user, 1));
     let failure = begin(unknown).await.unwrap_err();
     assert_eq!((failure.operation, failure.kind), ("begin session", FailureKind::Broken));
     let cause = chain(&failure).to_lowercase();
     assert!(cause.contains("foreign key"), "{cause}");
 
     // Neither the session nor its token is there, and the connection is fit for use.
-    let presented = stores.sessions.rotate(&refresh(1), &refresh(2), moment(1), moment(9)).await.unwrap();
+    let presented = stores.sessions.rotate(&refresh(1), renewal(2, moment(1), moment(9))).await.unwrap();
     assert!(matches!(presented, Rotation::Unknown), "{presented:?}");
     let live = begin(known).await.unwrap();
     assert!(stores.sessions.is_live(live, known).await.unwrap());

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use mango_domain::model::UserId;
 use mango_persistence::{Database, DatabaseUrl, Options};
 use mango_testkit::PrivatePostgres;
-use mango_testkit::build::users;
+use mango_testkit::build::{moment, users};
 use mango_testkit::suite::together;
 
 use crate::support::stores;
@@ -52,6 +53,23 @@ async fn check_unknown_versions(url: DatabaseUrl, add: impl AsyncFnOnce(&str)) {
     database.migrate().await.unwrap();
     add("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')").await;
     assert_eq!(database.migration_status().await.unwrap().unknown, ["99990101000000"]);
+}
+
+/// Sessions from before they had a device were last used when they began.
+async fn check_sessions_of_before(url: DatabaseUrl, blob: &str, run: impl AsyncFnOnce(&str)) {
+    let database = Database::connect(&url, Options::default()).await.unwrap();
+    database.migrate().await.unwrap();
+    while database.revert_last_migration().await.unwrap().unwrap() != "20261122000004" {}
+    run(&format!(
+        "INSERT INTO users (phone, password_hash, created_at) VALUES ('+31600000001', 'x', '2026-01-01 00:00:00+00:00'); \
+         INSERT INTO sessions (user_id, base_token, created_at) \
+         VALUES (1, CAST('0123456789abcdef0123456789abcdef' AS {blob}), '2026-01-01 00:00:07+00:00')"
+    ))
+    .await;
+    database.migrate().await.unwrap();
+    let sessions = database.sessions().list(UserId::new(1)).await.unwrap();
+    let (began, used) = (sessions[0].created_at, sessions[0].last_used_at);
+    assert_eq!((sessions.len(), began, used), (1, moment(7), moment(7)));
 }
 
 #[test]
@@ -102,6 +120,14 @@ mod sqlite {
         let add = async move |sql: &str| SqliteConnection::establish(&file).unwrap().batch_execute(sql).unwrap();
         check_unknown_versions(url, add).await;
     }
+
+    #[tokio::test]
+    async fn tell_when_old_sessions_were_used() {
+        let (_folder, url) = fresh();
+        let file = url.file().unwrap().to_str().unwrap().to_owned();
+        let run = async move |sql: &str| SqliteConnection::establish(&file).unwrap().batch_execute(sql).unwrap();
+        check_sessions_of_before(url, "BLOB", run).await;
+    }
 }
 
 mod postgres {
@@ -127,6 +153,15 @@ mod postgres {
     async fn of_a_newer_version_are_told() {
         let (raw, url) = fresh();
         check_unknown_versions(url, async move |sql: &str| {
+            PrivatePostgres::shared().psql(&raw, sql);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn tell_when_old_sessions_were_used() {
+        let (raw, url) = fresh();
+        check_sessions_of_before(url, "bytea", async move |sql: &str| {
             PrivatePostgres::shared().psql(&raw, sql);
         })
         .await;

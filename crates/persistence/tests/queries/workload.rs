@@ -2,7 +2,7 @@
 
 use mango_domain::model::{PageRequest, Seq, SyncRequest, UserChange, Version};
 use mango_testkit::Stores;
-use mango_testkit::build::{direct, group, message, moment, phone, photo, refresh, session, unheard, user};
+use mango_testkit::build::{direct, group, message, moment, phone, photo, refresh, renewal, session, unheard, user};
 
 use crate::support::Outsider;
 
@@ -20,11 +20,13 @@ pub async fn chat(stores: &Stores) {
     let change = UserChange { password, keep_session: Some(live), ..UserChange::default() };
     stores.users.update(ann, change, moment(9)).await.unwrap();
     for (presented, successor) in [(900_001, 900_002), (900_002, 900_003), (900_001, 900_004)] {
-        let (presented, successor) = (refresh(presented), refresh(successor));
-        stores.sessions.rotate(&presented, &successor, moment(1), moment(9)).await.unwrap();
+        let renewal = renewal(successor, moment(1), moment(9));
+        stores.sessions.rotate(&refresh(presented), renewal).await.unwrap();
     }
     stores.sessions.is_live(live, ann).await.unwrap();
-    stores.sessions.revoke(live, moment(9)).await.unwrap();
+    stores.sessions.list(ann).await.unwrap();
+    stores.sessions.revoke(live, ann, moment(9)).await.unwrap();
+    stores.sessions.revoke_others(ann, live, moment(9)).await.unwrap();
     direct(ann, bob).create(stores).await;
     let chat = direct(bob, ann).create(stores).await.chat.record.id;
     let room = group(ann, &[bob]).add(stores).await;
@@ -70,7 +72,7 @@ pub async fn fill(outsider: &mut Outsider) {
     let (then, later) = ("'2026-01-01 00:00:00+00:00'", "'2026-02-01 00:00:00+00:00'");
     for sql in [
         format!("INSERT INTO users (phone, password_hash, created_at) {users} SELECT '+3170' || (1000000 + n), 'x', {then} FROM numbers"),
-        format!("INSERT INTO sessions (user_id, base_token, created_at) {users} SELECT n, {digest}, {then} FROM numbers"),
+        format!("INSERT INTO sessions (user_id, base_token, created_at, last_used_at) {users} SELECT n, {digest}, {then}, {then} FROM numbers"),
         format!("INSERT INTO refresh_tokens (hash, session_id, expires_at) {users} SELECT {digest}, n, {later} FROM numbers"),
         format!("INSERT INTO chats (kind, name, creator_id, last_seq, version, last_activity_at, created_at) {chats} SELECT 'group', 'G', n, 20, 21, {then}, {then} FROM numbers"),
         format!("INSERT INTO members (chat_id, user_id) {slots} SELECT 1 + (n - 1) / 8, 1 + n % 12000 FROM numbers"),

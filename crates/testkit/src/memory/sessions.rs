@@ -1,32 +1,30 @@
 //! Sessions in memory.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{NewSession, RefreshHash, Rotation, SessionId, Timestamp, UserId};
+use mango_domain::model::{NewSession, RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, UserId, Visit};
 use mango_domain::ports::Sessions;
 
 use super::MemoryStore;
-use super::store::{Session, Standing, State, Token};
+use super::store::{Login, Standing, State, Token};
 
 #[async_trait]
 impl Sessions for MemoryStore {
     async fn begin(&self, session: NewSession) -> Result<SessionId, Failure> {
         let mut state = self.enter("begin session")?;
-        let NewSession { user, refresh, created_at: _, expires_at } = session;
+        let NewSession { user, visit: Visit { device, address }, refresh, created_at, expires_at } = session;
         let id = SessionId::new(state.next_id());
-        state.sessions.insert(id, Session { user, live: true });
+        let session = Session { id, device, address, created_at, last_used_at: created_at };
+        state.sessions.insert(id, Login { user, live: true, session });
         state.tokens.insert(refresh, Token { session: id, standing: Standing::Base, expires_at });
         Ok(id)
     }
 
-    async fn rotate(
-        &self,
-        presented: &RefreshHash,
-        successor: &RefreshHash,
-        now: Timestamp,
-        expires_at: Timestamp,
-    ) -> Result<Rotation, Failure> {
+    async fn rotate(&self, presented: &RefreshHash, renewal: Renewal) -> Result<Rotation, Failure> {
         let mut state = self.enter("rotate refresh token")?;
+        let Renewal { successor, expires_at, now, address } = renewal;
         let Some((id, user, standing)) = good(&state, presented, now) else {
             return Ok(Rotation::Unknown);
         };
@@ -38,22 +36,40 @@ impl Sessions for MemoryStore {
                 }
             }
             Standing::Retired => {
-                state.sessions.entry(id).and_modify(|session| session.live = false);
+                state.sessions.entry(id).and_modify(|login| login.live = false);
                 return Ok(Rotation::Reused { session: id });
             }
         }
-        state.tokens.insert(successor.clone(), Token { session: id, standing: Standing::Successor, expires_at });
+        state.tokens.insert(successor, Token { session: id, standing: Standing::Successor, expires_at });
+        if let Some(Login { session, .. }) = state.sessions.get_mut(&id) {
+            session.last_used_at = now;
+            session.address = address.or(session.address);
+        }
         Ok(Rotation::Rotated { user, session: id })
     }
 
     async fn is_live(&self, session: SessionId, user: UserId) -> Result<bool, Failure> {
         let state = self.enter("check session")?;
-        Ok(state.sessions.get(&session).is_some_and(|found| found.live && found.user == user))
+        Ok(state.sessions.get(&session).is_some_and(|login| login.live && login.user == user))
     }
 
-    async fn revoke(&self, session: SessionId, _now: Timestamp) -> Result<bool, Failure> {
+    async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure> {
+        let state = self.enter("list sessions")?;
+        let theirs = state.sessions.values().filter(|login| login.live && login.user == user);
+        let mut list: Vec<Session> = theirs.map(|login| login.session.clone()).collect();
+        list.sort_by_key(|session| Reverse((session.last_used_at, session.id)));
+        list.truncate(Session::MOST_LISTED.try_into().unwrap_or(usize::MAX));
+        Ok(list)
+    }
+
+    async fn revoke(&self, session: SessionId, user: UserId, _now: Timestamp) -> Result<bool, Failure> {
         let mut state = self.enter("revoke session")?;
-        Ok(state.sessions.get_mut(&session).is_some_and(|found| std::mem::take(&mut found.live)))
+        let login = state.sessions.get_mut(&session).filter(|login| login.user == user);
+        Ok(login.is_some_and(|login| std::mem::take(&mut login.live)))
+    }
+
+    async fn revoke_others(&self, user: UserId, keep: SessionId, _now: Timestamp) -> Result<Vec<SessionId>, Failure> {
+        Ok(end_all(&mut *self.enter("revoke sessions")?, user, Some(keep)))
     }
 
     async fn purge(&self, now: Timestamp) -> Result<u64, Failure> {
@@ -69,6 +85,12 @@ impl Sessions for MemoryStore {
 /// Whose a token is and how it stands, when it has not expired and its session is live.
 fn good(state: &State, presented: &RefreshHash, now: Timestamp) -> Option<(SessionId, UserId, Standing)> {
     let token = state.tokens.get(presented).filter(|token| now < token.expires_at)?;
-    let session = state.sessions.get(&token.session).filter(|session| session.live)?;
-    Some((token.session, session.user, token.standing))
+    let login = state.sessions.get(&token.session).filter(|login| login.live)?;
+    Some((token.session, login.user, token.standing))
+}
+
+/// Ends every live session of a user but one; which they were, in order of id.
+pub(super) fn end_all(state: &mut State, user: UserId, keep: Option<SessionId>) -> Vec<SessionId> {
+    let ending = state.sessions.iter_mut().filter(|(id, login)| login.user == user && Some(**id) != keep);
+    ending.filter_map(|(id, login)| std::mem::take(&mut login.live).then_some(*id)).collect()
 }

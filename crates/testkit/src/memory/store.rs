@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mango_domain::Failure;
 use mango_domain::model::{
-    ChatId, ChatRecord, DirectPair, Message, MessageId, PasswordHash, PostedMessage, RefreshHash, SessionId, Timestamp,
-    User, UserBrief, UserId, Version,
+    ChatId, ChatRecord, DirectPair, Message, MessageId, PasswordHash, PostedMessage, RefreshHash, Session, SessionId,
+    Timestamp, User, UserBrief, UserId, Version,
 };
 
 use crate::Stores;
@@ -71,7 +71,7 @@ pub(super) struct State {
     losing: Option<&'static str>,
     pub last_id: i64,
     pub users: BTreeMap<UserId, Account>,
-    pub sessions: BTreeMap<SessionId, Session>,
+    pub sessions: BTreeMap<SessionId, Login>,
     pub tokens: HashMap<RefreshHash, Token>,
     pub chats: BTreeMap<ChatId, Room>,
     pub direct: HashMap<DirectPair, ChatId>,
@@ -85,9 +85,10 @@ pub(super) struct Account {
 }
 
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct Login {
     pub user: UserId,
     pub live: bool,
+    pub session: Session,
 }
 
 #[derive(Debug)]

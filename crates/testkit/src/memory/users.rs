@@ -2,12 +2,11 @@
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{
-    Credentials, NewUser, Phone, PhotoId, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
-};
+use mango_domain::model::{Credentials, NewUser, Phone, PhotoId, Timestamp, User, UserBrief, UserChange, UserId};
 use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser, Users};
 
 use super::MemoryStore;
+use super::sessions::end_all;
 use super::store::{Account, State};
 
 #[async_trait]
@@ -59,7 +58,7 @@ impl Users for MemoryStore {
         let revoked = match password {
             Some(password) => {
                 account.password = password;
-                end_sessions(&mut state, id, keep_session)
+                end_all(&mut state, id, keep_session)
             }
             None => Vec::new(),
         };
@@ -86,9 +85,4 @@ impl Users for MemoryStore {
 
 fn owner(state: &State, phone: &Phone) -> Option<UserId> {
     state.users.values().find(|account| account.user.phone == *phone).map(|account| account.user.id)
-}
-
-fn end_sessions(state: &mut State, user: UserId, keep: Option<SessionId>) -> Vec<SessionId> {
-    let ending = state.sessions.iter_mut().filter(|(id, session)| session.user == user && Some(**id) != keep);
-    ending.filter_map(|(id, session)| std::mem::take(&mut session.live).then_some(*id)).collect()
 }

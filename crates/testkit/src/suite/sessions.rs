@@ -1,12 +1,16 @@
 //! What [`Sessions`](mango_domain::ports::Sessions) promises, the rules of rotation above all.
 
+mod lists;
+
 use std::sync::Arc;
 
 use mango_domain::model::{NewSession, Rotation, SessionId, Timestamp, UserId};
 
+pub use lists::*;
+
 use super::together;
 use crate::Stores;
-use crate::build::{moment, refresh, session, user, users};
+use crate::build::{moment, new_session, refresh, renewal, session, user, users};
 
 /// Longer than any of these tests' days.
 const LATE: i64 = 1_000_000;
@@ -18,13 +22,15 @@ pub async fn a_session_is_live_for_its_user_until_revoked(stores: Stores) {
     assert_ne!(mine, other);
     assert!(is_live(&stores, mine, ids[0]).await);
     assert!(!is_live(&stores, mine, ids[1]).await, "it is not another user's");
+    assert!(!stores.sessions.revoke(mine, ids[1], moment(1)).await.expect("revoke"), "nor is it for them to revoke");
+    assert!(is_live(&stores, mine, ids[0]).await);
     let unknown = SessionId::new(mine.get().max(other.get()) + 1);
     assert!(!is_live(&stores, unknown, ids[0]).await);
 
-    assert!(stores.sessions.revoke(mine, moment(1)).await.expect("revoke"));
+    assert!(stores.sessions.revoke(mine, ids[0], moment(1)).await.expect("revoke"));
     assert!(!is_live(&stores, mine, ids[0]).await);
-    assert!(!stores.sessions.revoke(mine, moment(2)).await.expect("revoke"), "it was not live any more");
-    assert!(!stores.sessions.revoke(unknown, moment(2)).await.expect("revoke"));
+    assert!(!stores.sessions.revoke(mine, ids[0], moment(2)).await.expect("revoke"), "it was not live any more");
+    assert!(!stores.sessions.revoke(unknown, ids[0], moment(2)).await.expect("revoke"));
     assert!(is_live(&stores, other, ids[0]).await, "the other one goes on");
 }
 
@@ -82,7 +88,7 @@ pub async fn an_old_base_revokes_the_session(stores: Stores) {
         assert!(!is_live(&stores, session, user).await, "after {generations} generations");
         check(&stores, n + generations + 1, n + 9, Rotation::Unknown).await;
         check(&stores, n, n + 9, Rotation::Unknown).await;
-        assert!(!stores.sessions.revoke(session, moment(9)).await.expect("revoke"), "it is revoked already");
+        assert!(!stores.sessions.revoke(session, user, moment(9)).await.expect("revoke"), "it is revoked already");
     }
 }
 
@@ -124,7 +130,7 @@ pub async fn a_successor_has_its_own_expiry(stores: Stores) {
 pub async fn tokens_of_a_revoked_session_are_unknown(stores: Stores) {
     let (user, session) = begin(&stores, 1).await;
     check(&stores, 1, 2, Rotation::Rotated { user, session }).await;
-    assert!(stores.sessions.revoke(session, moment(2)).await.expect("revoke"));
+    assert!(stores.sessions.revoke(session, user, moment(2)).await.expect("revoke"));
     check(&stores, 1, 3, Rotation::Unknown).await;
     check(&stores, 2, 4, Rotation::Unknown).await;
 }
@@ -174,7 +180,7 @@ pub async fn purge_forgets_what_has_expired(stores: Stores) {
     let old = session_until(&stores, user, 1, moment(100)).await;
     let revoked = session_until(&stores, user, 2, moment(100)).await;
     let young = session_until(&stores, user, 3, moment(500)).await;
-    assert!(stores.sessions.revoke(revoked, moment(1)).await.expect("revoke"));
+    assert!(stores.sessions.revoke(revoked, user, moment(1)).await.expect("revoke"));
     assert_eq!(purge(&stores, moment(50)).await, 0);
     assert!(is_live(&stores, old, user).await);
     assert_eq!(purge(&stores, moment(200)).await, 2);
@@ -210,7 +216,7 @@ async fn begin_until(stores: &Stores, n: u32, expires_at: Timestamp) -> (UserId,
 }
 
 async fn session_until(stores: &Stores, user: UserId, n: u32, expires_at: Timestamp) -> SessionId {
-    let session = NewSession { user, refresh: refresh(n), created_at: moment(0), expires_at };
+    let session = NewSession { expires_at, ..new_session(user, n) };
     stores.sessions.begin(session).await.expect("begin session")
 }
 
@@ -229,7 +235,7 @@ async fn check(stores: &Stores, presented: u32, successor: u32, expected: Rotati
 /// Presents a token at a time, with a successor that expires at a time.
 async fn check_at(stores: &Stores, presented: (u32, Timestamp), successor: (u32, Timestamp), expected: Rotation) {
     let (token, now) = presented;
-    let rotation = stores.sessions.rotate(&refresh(token), &refresh(successor.0), now, successor.1).await;
+    let rotation = stores.sessions.rotate(&refresh(token), renewal(successor.0, now, successor.1)).await;
     assert_eq!(rotation.expect("rotate"), expected, "token {token} at {now}");
 }
 
@@ -237,7 +243,7 @@ async fn present_together(stores: &Stores, pairs: Vec<(u32, u32)>) -> Vec<Rotati
     together(pairs.into_iter().map(|(presented, successor)| {
         let store = Arc::clone(&stores.sessions);
         async move {
-            let rotation = store.rotate(&refresh(presented), &refresh(successor), moment(1), moment(LATE)).await;
+            let rotation = store.rotate(&refresh(presented), renewal(successor, moment(1), moment(LATE))).await;
             rotation.expect("rotate")
         }
     }))

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{
-    Credentials, NewSession, NewUser, Phone, PhotoFile, PhotoId, RefreshHash, Rotation, SessionId, Timestamp, User,
-    UserBrief, UserChange, UserId,
+    Credentials, NewSession, NewUser, Phone, PhotoFile, PhotoId, RefreshHash, Renewal, Rotation, Session, SessionId,
+    Timestamp, User, UserBrief, UserChange, UserId,
 };
 use mango_domain::ports::{
     CreateUserError, ImageError, Images, Media, PhotoSet, PhotoWalk, Sessions, UpdateUserError, UpdatedUser, Users,
@@ -46,7 +46,7 @@ impl Sessions for Failing {
         Err(self.failure())
     }
 
-    async fn rotate(&self, _: &RefreshHash, _: &RefreshHash, _: Timestamp, _: Timestamp) -> Result<Rotation, Failure> {
+    async fn rotate(&self, _: &RefreshHash, _: Renewal) -> Result<Rotation, Failure> {
         Err(self.failure())
     }
 
@@ -54,7 +54,15 @@ impl Sessions for Failing {
         Err(self.failure())
     }
 
-    async fn revoke(&self, _: SessionId, _: Timestamp) -> Result<bool, Failure> {
+    async fn list(&self, _: UserId) -> Result<Vec<Session>, Failure> {
+        Err(self.failure())
+    }
+
+    async fn revoke(&self, _: SessionId, _: UserId, _: Timestamp) -> Result<bool, Failure> {
+        Err(self.failure())
+    }
+
+    async fn revoke_others(&self, _: UserId, _: SessionId, _: Timestamp) -> Result<Vec<SessionId>, Failure> {
         Err(self.failure())
     }
 

@@ -118,7 +118,7 @@ pub async fn a_new_password_revokes_all_sessions_but_the_kept(stores: Stores) {
     let (kept, lost, gone) =
         (session(&stores, one, 1).await, session(&stores, one, 2).await, session(&stores, one, 3).await);
     let anothers = session(&stores, two, 4).await;
-    assert!(stores.sessions.revoke(gone, moment(1)).await.expect("revoke"));
+    assert!(stores.sessions.revoke(gone, one, moment(1)).await.expect("revoke"));
 
     let change = UserChange { password: Some(hash("new")), keep_session: Some(kept), ..UserChange::default() };
     let updated = update(&stores, one, change).await;
