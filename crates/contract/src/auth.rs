@@ -1,8 +1,10 @@
 //! Logins and tokens.
 
-use mango_domain::model::{Grant, RefreshToken};
+use mango_domain::model::{Grant, RefreshToken, Session, SessionId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::time::WireTime;
 
 /// Who logs in. The field names are those of the OAuth 2.0 password grant (RFC 6749, section 4.3), so that Swagger UI can fill it in.
 #[derive(Deserialize, ToSchema)]
@@ -13,6 +15,11 @@ pub struct LoginRequest {
     /// The password.
     #[schema(example = "correct horse battery")]
     pub password: String,
+    /// What this device is called in the list of sessions, at most 255 characters of it. Without it the device is called by the
+    /// header `User-Agent`.
+    #[serde(default)]
+    #[schema(example = "Ada's phone")]
+    pub device: Option<String>,
 }
 
 /// A refresh token in the body, for clients that keep no cookies.
@@ -56,6 +63,42 @@ impl From<&Grant> for TokenReply {
             token_type: "bearer",
             expires_in: grant.access_ttl.as_secs(),
             refresh_token: grant.refresh_token.expose().to_owned(),
+        }
+    }
+}
+
+/// One of one's own sessions.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": 17, "device": "Ada's phone", "address": "203.0.113.7", "created_at": "2026-01-31T09:30:00.000000Z",
+    "last_used_at": "2026-01-31T10:15:00.000000Z", "current": true
+}))]
+pub struct SessionReply {
+    /// Its id, the same as `session_id` in the event `ready`.
+    pub id: i64,
+    /// What the device said of itself at the login.
+    pub device: Option<String>,
+    /// The address from which it last logged in or refreshed its tokens, as the server saw it.
+    pub address: Option<String>,
+    /// When it began.
+    pub created_at: WireTime,
+    /// When it last logged in or refreshed its tokens.
+    pub last_used_at: WireTime,
+    /// Whether it is the session that asks.
+    pub current: bool,
+}
+
+impl SessionReply {
+    /// The session as it looks from another one of the same user, or from itself.
+    #[must_use]
+    pub fn seen_by(caller: SessionId, session: &Session) -> Self {
+        Self {
+            id: session.id.get(),
+            device: session.device.as_ref().map(|device| device.as_str().to_owned()),
+            address: session.address.map(|address| address.to_string()),
+            created_at: session.created_at.into(),
+            last_used_at: session.last_used_at.into(),
+            current: session.id == caller,
         }
     }
 }

@@ -19,6 +19,7 @@ mod exchange;
 mod extract;
 mod middleware;
 mod openapi;
+mod peer;
 mod problem;
 mod resource;
 mod routes;

@@ -8,7 +8,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, exa
 use utoipa::{Modify, OpenApi};
 
 use crate::problem;
-use crate::routes::{auth, chat, media, message, ops, sync, user};
+use crate::routes::{auth, chat, media, message, ops, session, sync, user};
 
 /// The document.
 #[must_use]
@@ -29,6 +29,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         auth::log_in,
         auth::refresh,
         auth::log_out,
+        session::list_sessions,
+        session::end_session,
+        session::end_other_sessions,
         user::create_user,
         user::get_me,
         user::get_user,
@@ -48,7 +51,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     components(schemas(Problem)),
     modifiers(&Security, &CommonProblems, &Aliases),
     tags(
-        (name = "sessions", description = "Login, refresh, logout"),
+        (name = "sessions", description = "Login, refresh, logout, and where one is logged in"),
         (name = "users", description = "Sign-up and profiles"),
         (name = "chats", description = "The chats that one is in"),
         (name = "messages", description = "The history of chats"),
@@ -159,5 +162,5 @@ impl Modify for Aliases {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.patch].into_iter().flatten()
+    [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
 }

@@ -31,17 +31,22 @@ pub struct User {
 impl User {
     /// Signs up and logs in; `photo` is a picture in base64.
     pub async fn sign_up(url: &str, phone: &str, photo: Option<&str>) -> Self {
-        let http = Client::new();
         let body = json!({"phone": phone, "password": PASSWORD, "name": phone, "photo": photo});
-        let reply = http.post(format!("{url}/user/create")).json(&body).send().await.unwrap();
+        let reply = Client::new().post(format!("{url}/user/create")).json(&body).send().await.unwrap();
         let (status, created) = (reply.status(), reply.json::<Value>().await.unwrap());
         assert_eq!(status, StatusCode::CREATED, "{created}");
+        Self::log_in(url, created["id"].as_i64().unwrap(), phone).await
+    }
+
+    /// Logs a user in, once more.
+    pub async fn log_in(url: &str, id: i64, phone: &str) -> Self {
+        let http = Client::new();
         let form = [("username", phone), ("password", PASSWORD)];
         let reply = http.post(format!("{url}/auth/login")).form(&form).send().await.unwrap();
         let (status, tokens) = (reply.status(), reply.json::<Value>().await.unwrap());
         assert_eq!(status, StatusCode::OK, "{tokens}");
         let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
-        Self { http, id: created["id"].as_i64().unwrap(), access: text("access_token"), refresh: text("refresh_token") }
+        Self { http, id, access: text("access_token"), refresh: text("refresh_token") }
     }
 
     /// What a path answers to this user.

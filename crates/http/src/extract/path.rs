@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use mango_domain::Error;
-use mango_domain::model::{ChatId, UserId};
+use mango_domain::model::{ChatId, SessionId, UserId};
 
 use crate::error::HttpError;
 
@@ -31,6 +31,14 @@ impl Identified for UserId {
 
 impl Identified for ChatId {
     const NAME: &'static str = "chat";
+
+    fn from_number(id: i64) -> Self {
+        Self::new(id)
+    }
+}
+
+impl Identified for SessionId {
+    const NAME: &'static str = "session";
 
     fn from_number(id: i64) -> Self {
         Self::new(id)

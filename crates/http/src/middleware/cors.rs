@@ -15,7 +15,7 @@ const EXPOSED: [HeaderName; 5] = [header::LINK, header::LOCATION, header::ETAG, 
 /// The middleware for a policy.
 pub(crate) fn cors(policy: &CorsPolicy) -> Cors {
     let cors = Cors::default()
-        .allowed_methods(["GET", "HEAD", "POST", "PATCH"])
+        .allowed_methods(["GET", "HEAD", "POST", "PATCH", "DELETE"])
         .allow_any_header()
         .expose_headers(EXPOSED)
         .max_age(MAX_AGE);

@@ -1,14 +1,15 @@
 //! Sessions: login, refresh, logout.
 
-use actix_web::http::Method;
+use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use mango_contract::auth::{LoginRequest, RefreshRequest, TokenReply};
-use mango_domain::model::{Grant, Visit};
+use mango_domain::model::{Device, Grant, Visit};
 
 use super::cookie;
 use crate::HttpState;
 use crate::error::HttpError;
 use crate::extract::{Caller, Login, Presented, State};
+use crate::peer;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -39,9 +40,9 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     )
 )]
 pub(crate) async fn log_in(request: HttpRequest, state: State, login: Login) -> Result<HttpResponse, HttpError> {
-    let LoginRequest { username, password } = login.0;
-    let grant =
-        state.change(|mango| async move { mango.log_in.run(&username, password, Visit::default()).await }).await?;
+    let LoginRequest { username, password, device } = login.0;
+    let visit = visit(&request, device.as_deref());
+    let grant = state.change(|mango| async move { mango.log_in.run(&username, password, visit).await }).await?;
     Ok(granted(&request, &state, &grant))
 }
 
@@ -65,8 +66,8 @@ pub(crate) async fn refresh(
     state: State,
     presented: Presented,
 ) -> Result<HttpResponse, HttpError> {
-    let token = presented.0;
-    let grant = state.change(|mango| async move { mango.refresh_session.run(&token, None).await }).await?;
+    let (token, address) = (presented.0, peer::address(&request));
+    let grant = state.change(|mango| async move { mango.refresh_session.run(&token, address).await }).await?;
     Ok(granted(&request, &state, &grant))
 }
 
@@ -86,6 +87,15 @@ pub(crate) async fn log_out(request: HttpRequest, state: State, caller: Caller) 
     let principal = caller.principal;
     state.change(|mango| async move { mango.log_out.run(&principal).await }).await?;
     Ok(HttpResponse::NoContent().cookie(cookie::removal(&request, &state)).finish())
+}
+
+/// Who logs in: the device as it calls itself, or else its browser or library.
+fn visit(request: &HttpRequest, device: Option<&str>) -> Visit {
+    let agent = || {
+        let agent = request.headers().get(header::USER_AGENT)?;
+        Device::tidy(&String::from_utf8_lossy(agent.as_bytes()))
+    };
+    Visit { device: device.and_then(Device::tidy).or_else(agent), address: peer::address(request) }
 }
 
 fn granted(request: &HttpRequest, state: &HttpState, grant: &Grant) -> HttpResponse {

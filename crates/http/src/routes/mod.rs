@@ -9,6 +9,7 @@ mod link;
 pub(crate) mod media;
 pub(crate) mod message;
 pub(crate) mod ops;
+pub(crate) mod session;
 pub(crate) mod sync;
 pub(crate) mod user;
 
@@ -21,6 +22,7 @@ use crate::problem;
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     for configure in [
         auth::configure,
+        session::configure,
         user::configure,
         chat::configure,
         message::configure,

@@ -21,7 +21,7 @@ const fn row(operation: &'static str, anonymous: u16, owner: u16, other: u16) ->
     Row { operation, anonymous, owner, other }
 }
 
-/// Everything there is. In paths, `{id}` is the owner's or that of a chat that only the owner is in.
+/// Everything there is. In paths, `{id}` is the owner's, that of another session of the owner's, or that of a chat that only the owner is in.
 const TABLE: &[Row] = &[
     row("POST /user/create", 422, 422, 422),
     row("POST /auth/login", 401, 401, 401),
@@ -29,6 +29,9 @@ const TABLE: &[Row] = &[
     row("POST /auth/refresh", 401, 401, 401),
     row("POST /user/refresh", 401, 401, 401),
     row("POST /auth/logout", 401, 204, 204),
+    row("GET /auth/sessions", 401, 200, 200),
+    row("DELETE /auth/sessions", 401, 204, 204),
+    row("DELETE /auth/sessions/{id}", 401, 204, 404),
     row("GET /user/me", 401, 200, 200),
     row("GET /user/{id}", 401, 200, 200),
     row("PATCH /user/{id}", 401, 202, 403),
@@ -71,7 +74,12 @@ async fn every_operation_answers_as_the_table_says() {
         let (ann, eve) = (server.account(1).await, server.account(2).await);
         let chat = server.group(&ann, &[], 1).await;
         let (method, template) = operation.split_once(' ').unwrap();
-        let id = if template.starts_with("/user/") { ann.id.to_string() } else { chat.to_string() };
+        let id = match template.split('/').nth(1) {
+            Some("user") => ann.id.get(),
+            Some("auth") => build::session(&server.memory.stores(), ann.id, 1).await.get(),
+            _ => chat.get(),
+        };
+        let id = id.to_string();
         let photo = build::photo(1);
         let path = template.replace("{id}", &id).replace("{chat_id}", &id).replace("{photo}", photo.as_str());
         let path = path.replace("{file}", "original.jpeg");

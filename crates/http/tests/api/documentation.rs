@@ -152,6 +152,8 @@ async fn the_examples_of_the_openapi_document_are_what_is_sent_and_answered() {
     assert_eq!(granted.status, 200);
     check(&granted, "TokenReply");
     let ada = server.log_in(login["username"].as_str().unwrap()).await;
+    let sessions = server.get_as(&ada, "/auth/sessions").await.json();
+    assert_eq!(keys(&sessions[0]), keys(&example("SessionReply")));
     let changed = server.patch_as(&ada, &format!("/user/{}", ada.id), &example("UpdateUserRequest")).await;
     assert_eq!(changed.status, 202);
 

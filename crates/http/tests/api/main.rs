@@ -10,6 +10,7 @@
 
 mod authorization;
 mod bodies;
+mod devices;
 mod documentation;
 mod extension;
 mod history;

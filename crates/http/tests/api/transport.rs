@@ -78,9 +78,11 @@ async fn pages_of_any_origin_may_call_without_cookies() {
     assert_eq!(allowed.status, 200);
     assert_eq!(allowed.header("access-control-allow-origin"), Some("*"));
     assert_eq!(allowed.header("access-control-allow-headers"), Some("authorization,content-type"));
-    assert!(allowed.header("access-control-allow-methods").unwrap().contains("PATCH"));
+    for method in ["PATCH", "DELETE"] {
+        assert!(allowed.header("access-control-allow-methods").unwrap().contains(method), "{method}");
+    }
     assert_eq!(allowed.header("access-control-allow-credentials"), None);
-    preflight(&server, "https://app.example", "DELETE").await.assert_problem(400, "bad-request");
+    preflight(&server, "https://app.example", "PUT").await.assert_problem(400, "bad-request");
 
     // A page can read errors too.
     let refused = called_from(&server, "https://app.example").await;

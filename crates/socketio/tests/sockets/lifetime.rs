@@ -81,6 +81,32 @@ async fn a_logout_ends_the_sockets_of_its_session_alone() {
     assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
 }
 
+/// However a session is ended from another one of the same user, its sockets are closed within a second.
+#[tokio::test]
+async fn a_session_that_is_ended_from_elsewhere_loses_its_sockets() {
+    let world = World::new().await;
+    let (ann, eve) = (world.person(1).await, world.person(2).await);
+    let (lost, left) = (world.session(ann.id, 3).await, world.session(ann.id, 4).await);
+    let (mut kept, mut strange) = (world.connect(&ann).await, world.connect(&eve).await);
+    let mut sockets = [world.connect(&lost).await, world.connect(&lost).await];
+    let mut last = world.connect(&left).await;
+
+    let started = Instant::now();
+    world.use_cases.end_session.run(&ann.principal(&world), lost.session).await.unwrap();
+    for socket in &mut sockets {
+        socket.disconnected().await;
+    }
+    assert_eq!(last.events().await, [], "the other ones go on");
+    world.use_cases.end_other_sessions.run(&ann.principal(&world)).await.unwrap();
+    last.disconnected().await;
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!((kept.events().await, strange.events().await), (vec![], vec![]));
+    for person in [&lost, &left] {
+        let refusal = world.client().payload(&person.token).connect().await.err();
+        assert_eq!(refusal.as_deref(), Some("the session has ended, log in again"));
+    }
+}
+
 #[tokio::test]
 async fn a_socket_goes_with_the_session_of_its_latest_token() {
     let world = World::new().await;

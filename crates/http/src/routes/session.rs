@@ -1,0 +1,80 @@
+//! One's own sessions: the list of them, and their ends.
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, web};
+use mango_contract::auth::SessionReply;
+use mango_domain::model::SessionId;
+
+use super::cookie;
+use crate::error::HttpError;
+use crate::extract::{Caller, Id, State};
+use crate::resource::resource;
+
+pub(super) fn configure(config: &mut web::ServiceConfig) {
+    config
+        .service(resource(
+            "/auth/sessions",
+            [(Method::GET, web::route().to(list_sessions)), (Method::DELETE, web::route().to(end_other_sessions))],
+        ))
+        .service(resource("/auth/sessions/{id}", [(Method::DELETE, web::route().to(end_session))]));
+}
+
+/// List one's sessions
+///
+/// Where one is logged in: the 100 sessions that were used last, the latest first. A session is used when it gets tokens, by a login or
+/// a refresh.
+#[utoipa::path(
+    get, path = "/auth/sessions", tag = "sessions",
+    security(("login" = []), ("bearer" = [])),
+    responses((status = 200, description = "The sessions that have not ended", body = [SessionReply]))
+)]
+pub(crate) async fn list_sessions(state: State, caller: Caller) -> Result<HttpResponse, HttpError> {
+    let sessions = state.use_cases.list_sessions.run(&caller.principal).await?;
+    let reply: Vec<SessionReply> =
+        sessions.iter().map(|session| SessionReply::seen_by(caller.principal.session, session)).collect();
+    Ok(HttpResponse::Ok().json(reply))
+}
+
+/// End one of one's sessions
+///
+/// All its tokens are void at once, and its sockets are closed. To end the session that asks is to log out.
+#[utoipa::path(
+    delete, path = "/auth/sessions/{id}", tag = "sessions",
+    params(("id" = i64, Path, description = "The session's id")),
+    security(("login" = []), ("bearer" = [])),
+    responses(
+        (status = 204, description = "The session has ended"),
+        (status = 404, description = "The caller has no such session, or it had ended already"),
+        (status = 507, description = "There is no room to note it"),
+    )
+)]
+pub(crate) async fn end_session(
+    request: HttpRequest,
+    state: State,
+    caller: Caller<Id<SessionId>>,
+) -> Result<HttpResponse, HttpError> {
+    let Caller { principal, rest: Id(session) } = caller;
+    state.change(|mango| async move { mango.end_session.run(&principal, session).await }).await?;
+    let mut response = HttpResponse::NoContent();
+    if session == principal.session {
+        response.cookie(cookie::removal(&request, &state));
+    }
+    Ok(response.finish())
+}
+
+/// End all one's other sessions
+///
+/// All but the session that asks: their tokens are void at once, and their sockets are closed.
+#[utoipa::path(
+    delete, path = "/auth/sessions", tag = "sessions",
+    security(("login" = []), ("bearer" = [])),
+    responses(
+        (status = 204, description = "No other session is left"),
+        (status = 507, description = "There is no room to note it"),
+    )
+)]
+pub(crate) async fn end_other_sessions(state: State, caller: Caller) -> Result<HttpResponse, HttpError> {
+    let principal = caller.principal;
+    state.change(|mango| async move { mango.end_other_sessions.run(&principal).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

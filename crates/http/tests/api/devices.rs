@@ -1,0 +1,131 @@
+//! Where one is logged in: the list of sessions, and their ends.
+
+use mango_domain::model::Event;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Account, Answer, PASSWORD, Server};
+
+async fn sessions(server: &Server, account: &Account) -> Vec<Value> {
+    let answer = server.get_as(account, "/auth/sessions").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.json().as_array().unwrap().clone()
+}
+
+async fn delete(server: &Server, account: &Account, path: &str) -> Answer {
+    server.send(server.request(Method::DELETE, path).bearer_auth(&account.access)).await
+}
+
+/// The id of the session that asks.
+async fn current(server: &Server, account: &Account) -> i64 {
+    let list = sessions(server, account).await;
+    let mut current = list.iter().filter(|session| session["current"] == true);
+    let id = current.next().unwrap()["id"].as_i64().unwrap();
+    assert_eq!(current.next(), None);
+    id
+}
+
+#[actix_web::test]
+async fn a_device_is_called_as_it_says_or_by_its_user_agent() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let credentials = [("username", &*ann.phone), ("password", PASSWORD)];
+    let long = "x".repeat(300);
+    let table = [
+        (Some("Ada's \tphone"), Some("Browser/1.0"), json!("Ada's phone")),
+        (None, Some("Browser/1.0 (like others)"), json!("Browser/1.0 (like others)")),
+        (Some(" "), Some("Browser/1.0"), json!("Browser/1.0")),
+        (Some(&*long), None, json!("x".repeat(255))),
+        (None, None, Value::Null),
+    ];
+    for (device, agent, expected) in table {
+        let form: Vec<(&str, &str)> = credentials.into_iter().chain(device.map(|device| ("device", device))).collect();
+        let fields: serde_json::Map<String, Value> =
+            form.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let post = || {
+            let request = server.request(Method::POST, "/auth/login");
+            match agent {
+                Some(agent) => request.header("user-agent", agent),
+                None => request,
+            }
+        };
+        for request in [post().form(&form), post().json(&fields)] {
+            let granted = server.send(request).await;
+            assert_eq!(granted.status, 200, "{}", granted.text());
+            let newest = &sessions(&server, &ann).await[0];
+            assert_eq!(newest["device"], expected);
+            assert_eq!(newest["address"], "127.0.0.1");
+            assert_eq!(newest["current"], false);
+        }
+    }
+    let wrong = json!({"username": ann.phone, "password": PASSWORD, "device": 7});
+    server.post("/auth/login", &wrong).await.assert_fields(&["device"]);
+}
+
+/// The header is bytes; whatever they are, they keep nobody out.
+#[actix_web::test]
+async fn a_user_agent_of_any_bytes_lets_in() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let agent = reqwest::header::HeaderValue::from_bytes(b"Br\xf6wser \xe2\x98\x95").unwrap();
+    let request = server.request(Method::POST, "/auth/login").header("user-agent", agent);
+    let granted = server.send(request.json(&json!({"username": ann.phone, "password": PASSWORD}))).await;
+    assert_eq!(granted.status, 200);
+    assert_eq!(sessions(&server, &ann).await[0]["device"], "Br\u{fffd}wser ☕");
+}
+
+#[actix_web::test]
+async fn a_session_is_ended_by_its_user_alone() {
+    let server = Server::start().await;
+    let (ann, eve) = (server.account(1).await, server.account(2).await);
+    let lost = server.log_in(&ann.phone).await;
+    let path = format!("/auth/sessions/{}", current(&server, &lost).await);
+    let strange = delete(&server, &eve, &path).await;
+    strange.assert_problem(404, "not-found");
+    assert_eq!(
+        strange.body,
+        delete(&server, &eve, "/auth/sessions/999999").await.body,
+        "nobody learns which are there"
+    );
+    for odd in ["x", "0", "-1", "9223372036854775808"] {
+        delete(&server, &ann, &format!("/auth/sessions/{odd}")).await.assert_problem(404, "not-found");
+    }
+    assert_eq!(sessions(&server, &lost).await.len(), 2);
+    assert!(server.memory.events.take().is_empty());
+
+    let ended = delete(&server, &ann, &path).await;
+    assert_eq!((ended.status, ended.header("set-cookie")), (204, None));
+    assert!(matches!(&server.memory.events.take()[..], [Event::SessionsEnded { sessions }] if sessions.len() == 1));
+    server.get_as(&lost, "/user/me").await.assert_problem(401, "session-ended");
+    let refreshed = server.post("/auth/refresh", &json!({"refresh_token": lost.refresh})).await;
+    refreshed.assert_problem(401, "unauthenticated");
+    delete(&server, &ann, &path).await.assert_problem(404, "not-found");
+    assert_eq!(sessions(&server, &ann).await.len(), 1);
+}
+
+#[actix_web::test]
+async fn to_end_the_session_that_asks_is_to_log_out() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let path = format!("/auth/sessions/{}", current(&server, &ann).await);
+    let ended = delete(&server, &ann, &path).await;
+    assert_eq!(ended.status, 204);
+    assert!(ended.header("set-cookie").unwrap().starts_with("refresh_token=; "), "{:?}", ended.header("set-cookie"));
+    server.get_as(&ann, "/user/me").await.assert_problem(401, "session-ended");
+}
+
+#[actix_web::test]
+async fn all_sessions_but_the_one_that_asks_are_ended() {
+    let server = Server::start().await;
+    let (ann, eve) = (server.account(1).await, server.account(2).await);
+    let others = [server.log_in(&ann.phone).await, server.log_in(&ann.phone).await];
+    for _ in 0..2 {
+        assert_eq!(delete(&server, &ann, "/auth/sessions").await.status, 204);
+        for other in &others {
+            server.get_as(other, "/user/me").await.assert_problem(401, "session-ended");
+        }
+        assert_eq!(sessions(&server, &ann).await.len(), 1);
+    }
+    assert!(matches!(&server.memory.events.take()[..], [Event::SessionsEnded { sessions }] if sessions.len() == 2));
+    assert_eq!(sessions(&server, &eve).await.len(), 1);
+}
