@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use argon2::password_hash::{Error as HashError, PasswordHasher, PasswordVerifier, phc};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, Version};
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{Password, PasswordHash};
@@ -15,7 +15,8 @@ use crate::pool::{Pool, PoolSize};
 /// OWASP's configuration of 19 MiB, two passes and one lane:
 /// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#argon2id>.
 /// The second recommendation of RFC 9106 (64 MiB, three passes, four lanes) does five times the work, and with it a small server
-/// would be slow to let people in. Stored hashes carry their own parameters, so that these may be raised later.
+/// would be slow to let people in. Stored hashes carry their own parameters, so that these may be raised later: each password is hashed
+/// with the new ones at its next login.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
@@ -65,6 +66,19 @@ impl Passwords for Argon2Passwords {
         let hash = hash.unwrap_or_else(|| self.nobodys.clone());
         let matches = self.pool.run(VERIFY, move || verify(&argon2, password.expose().as_bytes(), &hash)).await?;
         Ok(matches && known)
+    }
+
+    fn is_outdated(&self, hash: &PasswordHash) -> bool {
+        let todays = |hash: &PasswordHash| {
+            let hash = phc::PasswordHash::new(hash.expose()).ok()?;
+            let params = Params::try_from(&hash).ok()?;
+            let same = hash.algorithm == ARGON2ID_IDENT
+                && hash.version == Some(Version::V0x13.into())
+                && params == *self.argon2.params()
+                && hash.salt?.len() == SALT;
+            Some(same)
+        };
+        todays(hash) != Some(true)
     }
 }
 

@@ -56,6 +56,45 @@ async fn a_hash_is_a_phc_string_with_its_own_salt() {
     assert_eq!(format!("{one:?}"), "PasswordHash(…)");
 }
 
+/// RFC 9106, section 3.1 (the lengths of salt and tag) and section 4 (Argon2id, and the choice of parameters).
+#[tokio::test]
+async fn rfc_9106_section_4_the_parameters_are_those_that_were_chosen() {
+    let passwords = hasher(1, 10);
+    let hash = passwords.hash(password("correct horse")).await.unwrap();
+    let parts: Vec<&str> = hash.expose().split('$').collect();
+    assert_eq!(parts[..4], ["", "argon2id", "v=19", "m=19456,t=2,p=1"]);
+    let bits = |base64: &str| base64.len() * 6 / 8 * 8;
+    assert_eq!((bits(parts[4]), bits(parts[5])), (128, 256), "a salt of 128 bits and a tag of 256");
+    assert!(!passwords.is_outdated(&hash));
+}
+
+/// RFC 9106, section 4: whatever is not as it would be made today is to be made anew.
+#[test]
+fn rfc_9106_section_4_a_hash_with_any_other_parameter_is_outdated() {
+    let passwords = hasher(1, 10);
+    let (salt, tag) = ("c2FsdHNhbHRzYWx0c2FsdA", "rAjuexKlLdAHLvqk7TeeiWZjW4OPoRGwldJXdHbTuKI");
+    let todays = format!("$argon2id$v=19$m=19456,t=2,p=1${salt}${tag}");
+    assert!(!passwords.is_outdated(&PasswordHash::new(todays.clone())));
+    for (part, other) in [
+        ("argon2id", "argon2i"),
+        ("argon2id", "argon2d"),
+        ("v=19", "v=16"),
+        ("v=19$", ""),
+        ("m=19456", "m=19455"),
+        ("m=19456", "m=65536"),
+        ("t=2", "t=3"),
+        ("p=1", "p=4"),
+        (salt, "c2FsdHNhbHQ"),
+        (tag, "rAjuexKlLdAHLvqk7TeeiQ"),
+        (&*todays, "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBs"),
+        (&*todays, "no hash at all"),
+    ] {
+        let changed = todays.replacen(part, other, 1);
+        assert_ne!(changed, todays);
+        assert!(passwords.is_outdated(&PasswordHash::new(changed.clone())), "{changed}");
+    }
+}
+
 #[tokio::test]
 async fn a_hash_with_other_parameters_still_verifies() {
     // Made with the reference implementation: echo -n "correct horse" | argon2 saltsaltsaltsalt -id -t 1 -k 64 -p 1 -l 32 -e

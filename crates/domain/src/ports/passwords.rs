@@ -14,4 +14,8 @@ pub trait Passwords: Send + Sync {
     /// Whether the password is the hashed one. Without a hash it does the same work on a hash of nobody's and answers false,
     /// so that the time taken does not tell whether a phone is known.
     async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Failure>;
+
+    /// Whether a password that has this hash would be hashed otherwise today, with other parameters or by another algorithm. It
+    /// does no hashing itself.
+    fn is_outdated(&self, hash: &PasswordHash) -> bool;
 }

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::Failure;
-use crate::model::{Credentials, NewUser, Phone, PhotoId, SessionId, Timestamp, User, UserBrief, UserChange, UserId};
+use crate::model::{
+    Credentials, NewUser, PasswordHash, Phone, PhotoId, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
+};
 
 /// Keeps users. Phones are unique among them.
 #[async_trait]
@@ -26,6 +28,10 @@ pub trait Users: Send + Sync {
         change: UserChange,
         now: Timestamp,
     ) -> Result<Option<UpdatedUser>, UpdateUserError>;
+
+    /// Replaces the hash of a password by another hash of the same password, unless the password has been changed meanwhile: `old` has to
+    /// be the one that is stored. Whether it was replaced. It revokes nothing.
+    async fn rehash(&self, id: UserId, old: &PasswordHash, new: PasswordHash) -> Result<bool, Failure>;
 
     /// Finds those of the given users that exist, in order of id, in a bounded number of queries.
     async fn briefs(&self, ids: &[UserId]) -> Result<Vec<UserBrief>, Failure>;

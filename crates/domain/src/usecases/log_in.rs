@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::error::Unauthenticated;
-use crate::model::{Grant, NewSession, Password, Phone, Visit};
+use crate::error::{Unauthenticated, chain};
+use crate::model::{Credentials, Grant, NewSession, Password, Phone, Visit};
 use crate::ports::{Passwords, Sessions, Users};
 use crate::usecases::grant::Granter;
-use crate::{Error, Result};
+use crate::{Error, Failure, Result};
 
 /// Begins a session for whoever knows a phone and its password.
 pub struct LogIn {
@@ -26,7 +26,8 @@ impl LogIn {
         Self { users, passwords, sessions, granter }
     }
 
-    /// Checks the password and begins a session. An unknown phone takes as long as a wrong password.
+    /// Checks the password and begins a session. An unknown phone takes as long as a wrong password. A password that was hashed with
+    /// other parameters than those of today is hashed anew (RFC 9106, section 4): only now is it known.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for an unknown phone and for a wrong password alike.
@@ -35,16 +36,26 @@ impl LogIn {
             Ok(phone) => self.users.credentials(&phone).await?,
             Err(_) => None,
         };
+        let password = Password::attempt(password);
         let hash = known.as_ref().map(|known| known.password.clone());
-        let matches = self.passwords.verify(Password::attempt(password), hash).await?;
-        let user = match known {
-            Some(known) if matches => known.user,
-            _ => return Err(Error::Unauthenticated(Unauthenticated::Credentials)),
-        };
+        let matches = self.passwords.verify(password.clone(), hash).await?;
+        let known = known.filter(|_| matches).ok_or(Error::Unauthenticated(Unauthenticated::Credentials))?;
+        let user = known.user;
+        if self.passwords.is_outdated(&known.password)
+            && let Err(failure) = self.rehash(&known, password).await
+        {
+            // The old hash is good for this login and for the next, which tries again.
+            tracing::warn!(%user, error = chain(&failure), "a password could not be hashed anew");
+        }
         let fresh = self.granter.fresh()?;
         let refresh = fresh.hash.clone();
         let session = NewSession { user, visit, refresh, created_at: fresh.now, expires_at: fresh.expires_at };
         let session = self.sessions.begin(session).await?;
         self.granter.grant(user, session, fresh)
+    }
+
+    async fn rehash(&self, known: &Credentials, password: Password) -> std::result::Result<(), Failure> {
+        let new = self.passwords.hash(password).await?;
+        self.users.rehash(known.user, &known.password, new).await.map(drop)
     }
 }

@@ -7,6 +7,7 @@ mod authorization;
 mod chats;
 mod devices;
 mod messages;
+mod passwords;
 mod photos;
 mod presence;
 mod sessions;

@@ -60,6 +60,19 @@ impl Users for Repository {
         })
     }
 
+    async fn rehash(&self, id: UserId, old: &PasswordHash, new: PasswordHash) -> Result<bool, Failure> {
+        let old = old.expose().to_owned();
+        self.write(move |conn| {
+            diesel::update(users::table.find(id.get()).filter(users::password_hash.eq(old)))
+                .set(users::password_hash.eq(new.expose().to_owned()))
+                .execute(conn)
+                .boxed()
+        })
+        .await
+        .map(|replaced| replaced > 0)
+        .map_err(|fault| fault.during("rehash password"))
+    }
+
     async fn briefs(&self, ids: &[UserId]) -> Result<Vec<UserBrief>, Failure> {
         let mut ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
         ids.sort_unstable();

@@ -11,7 +11,8 @@ use crate::support::Outsider;
 pub async fn chat(stores: &Stores) {
     let (ann, bob) = (user(900_001).add(stores).await.id, user(900_002).add(stores).await.id);
     stores.users.find(ann).await.unwrap();
-    stores.users.credentials(&phone(900_001)).await.unwrap();
+    let known = stores.users.credentials(&phone(900_001)).await.unwrap().unwrap();
+    stores.users.rehash(ann, &known.password, known.password.clone()).await.unwrap();
     stores.users.briefs(&[ann, bob]).await.unwrap();
     stores.users.named_photos(&[photo(1), photo(2)]).await.unwrap();
     stores.users.seen(ann, moment(9)).await.unwrap();

@@ -5,7 +5,7 @@ use mango_domain::Failure;
 use mango_domain::model::{Password, PasswordHash};
 use mango_domain::ports::Passwords;
 
-/// "Hashes" a password by writing `$plain$` in front of it.
+/// "Hashes" a password by writing `$plain$` in front of it. One with `$older$` in front is good too, and outdated.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct PlainPasswords;
 
@@ -16,6 +16,11 @@ impl Passwords for PlainPasswords {
     }
 
     async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Failure> {
-        Ok(hash.is_some_and(|hash| hash.expose().strip_prefix("$plain$") == Some(password.expose())))
+        let plain = |hash: &str| hash.strip_prefix("$plain$").or(hash.strip_prefix("$older$")).map(str::to_owned);
+        Ok(hash.and_then(|hash| plain(hash.expose())).is_some_and(|plain| plain == password.expose()))
+    }
+
+    fn is_outdated(&self, hash: &PasswordHash) -> bool {
+        hash.expose().starts_with("$older$")
     }
 }

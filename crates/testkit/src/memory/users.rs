@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{Credentials, NewUser, Phone, PhotoId, Timestamp, User, UserBrief, UserChange, UserId};
+use mango_domain::model::{
+    Credentials, NewUser, PasswordHash, Phone, PhotoId, Timestamp, User, UserBrief, UserChange, UserId,
+};
 use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser, Users};
 
 use super::MemoryStore;
@@ -63,6 +65,12 @@ impl Users for MemoryStore {
             None => Vec::new(),
         };
         state.answer("update user", Some(UpdatedUser { user, old_photo, revoked })).map_err(UpdateUserError::from)
+    }
+
+    async fn rehash(&self, id: UserId, old: &PasswordHash, new: PasswordHash) -> Result<bool, Failure> {
+        let mut state = self.enter("rehash password")?;
+        let account = state.users.get_mut(&id).filter(|account| account.password == *old);
+        Ok(account.map(|account| account.password = new).is_some())
     }
 
     async fn briefs(&self, ids: &[UserId]) -> Result<Vec<UserBrief>, Failure> {

@@ -41,6 +41,7 @@ macro_rules! contract_suite {
             a_new_password_revokes_all_sessions_but_the_kept
             a_new_password_revokes_all_sessions_when_none_is_kept
             other_updates_revoke_nothing
+            a_hash_is_replaced_unless_the_password_has_changed
             briefs_are_those_that_exist_in_order
             briefs_take_as_many_as_a_group_has
             named_photos_are_those_that_users_have

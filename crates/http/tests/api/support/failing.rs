@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{
-    Credentials, NewSession, NewUser, Phone, PhotoFile, PhotoId, RefreshHash, Renewal, Rotation, Session, SessionId,
-    Timestamp, User, UserBrief, UserChange, UserId,
+    Credentials, NewSession, NewUser, PasswordHash, Phone, PhotoFile, PhotoId, RefreshHash, Renewal, Rotation, Session,
+    SessionId, Timestamp, User, UserBrief, UserChange, UserId,
 };
 use mango_domain::ports::{
     CreateUserError, ImageError, Images, Media, PhotoSet, PhotoWalk, Sessions, UpdateUserError, UpdatedUser, Users,
@@ -87,6 +87,10 @@ impl Users for Failing {
 
     async fn update(&self, _: UserId, _: UserChange, _: Timestamp) -> Result<Option<UpdatedUser>, UpdateUserError> {
         Err(self.failure().into())
+    }
+
+    async fn rehash(&self, _: UserId, _: &PasswordHash, _: PasswordHash) -> Result<bool, Failure> {
+        Err(self.failure())
     }
 
     async fn briefs(&self, _: &[UserId]) -> Result<Vec<UserBrief>, Failure> {

@@ -42,4 +42,8 @@ impl Passwords for Gate {
     async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Failure> {
         PlainPasswords.verify(password, hash).await
     }
+
+    fn is_outdated(&self, hash: &PasswordHash) -> bool {
+        PlainPasswords.is_outdated(hash)
+    }
 }

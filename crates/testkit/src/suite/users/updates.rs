@@ -155,6 +155,21 @@ pub async fn other_updates_revoke_nothing(stores: Stores) {
     assert!(is_live(&stores, live, one).await);
 }
 
+/// `rehash` replaces the hash that it is told, ends no session, and leaves alone a password that was changed meanwhile.
+pub async fn a_hash_is_replaced_unless_the_password_has_changed(stores: Stores) {
+    let (one, two) =
+        (user(1).password(hash("old")).add(&stores).await.id, user(2).password(hash("old")).add(&stores).await.id);
+    let live = session(&stores, one, 1).await;
+    let rehash = async |id, old, new| stores.users.rehash(id, &hash(old), hash(new)).await.expect("rehash");
+    assert!(rehash(one, "old", "new").await);
+    check_credentials(&stores, 1, Some((one, "new"))).await;
+    check_credentials(&stores, 2, Some((two, "old"))).await;
+    assert!(!rehash(one, "old", "newer").await, "it is not the old one any more");
+    assert!(!rehash(UserId::new(two.get() + 1), "old", "new").await, "there is no such user");
+    check_credentials(&stores, 1, Some((one, "new"))).await;
+    assert!(is_live(&stores, live, one).await);
+}
+
 fn new_phone(n: u32) -> UserChange {
     UserChange { phone: Some(phone(n)), ..UserChange::default() }
 }
