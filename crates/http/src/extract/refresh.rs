@@ -8,14 +8,15 @@ use mango_contract::{ProblemKind, decode};
 use mango_domain::model::RefreshToken;
 use serde_json::Value;
 
-use super::{body, media_type, read, unsupported};
+use super::{body, media_type, read, state, unsupported};
 use crate::error::HttpError;
 
 /// The cookie that holds the refresh token.
 pub(crate) const COOKIE: &str = "refresh_token";
 
 /// The refresh token that is presented: the one in the JSON body, or else the one in the cookie. A body that is empty, or an
-/// object with nothing but `null` in it, holds none. 401 when there is none at all.
+/// object with nothing but `null` in it, holds none. 401 when there is none at all; 403 when there is the cookie alone, and it was
+/// a page of somebody else's that had it sent (RFC 9700, section 4.7: cross-site request forgery).
 pub(crate) struct Presented(pub RefreshToken);
 
 impl FromRequest for Presented {
@@ -46,5 +47,9 @@ fn from_cookie(request: &HttpRequest) -> Result<Presented, HttpError> {
         HttpError::refused(ProblemKind::Unauthenticated, detail)
     };
     let cookie = request.cookie(COOKIE).ok_or_else(missing)?;
+    if !state(request)?.settings.cors.trusts_cookie(request.headers()) {
+        let detail = "pages of this origin may not use the cookie, send the refresh token in the body";
+        return Err(HttpError::refused(ProblemKind::Forbidden, detail));
+    }
     Ok(Presented(RefreshToken::new(cookie.value().to_owned())))
 }

@@ -50,7 +50,7 @@ pub(crate) async fn log_in(request: HttpRequest, state: State, login: Login) -> 
 ///
 /// Takes the refresh token of the last grant, from the body or else from the cookie, and gives new tokens of the same session. The
 /// old refresh token stays good until the new one is used, since an answer may get lost; after that, presenting it again ends
-/// the session.
+/// the session. The cookie counts for pages of this server and of listed origins only; a token in the body may come from anywhere.
 #[utoipa::path(
     post, path = "/auth/refresh", tag = "sessions",
     request_body(content = Option<RefreshRequest>, description = "Leave it out to use the cookie"),
@@ -58,6 +58,7 @@ pub(crate) async fn log_in(request: HttpRequest, state: State, login: Login) -> 
         (status = 200, description = "New tokens of the session", body = TokenReply,
             headers(("Set-Cookie" = String, description = "`refresh_token`, for browsers"))),
         (status = 401, description = "There is no refresh token, or it is not good any more"),
+        (status = 403, description = "The cookie came from a page of an origin that is not listed"),
         (status = 507, description = "There is no room to store the session"),
     )
 )]

@@ -13,6 +13,7 @@ mod bodies;
 mod devices;
 mod documentation;
 mod extension;
+mod forgery;
 mod history;
 mod logging;
 mod operations;
