@@ -1,4 +1,5 @@
-//! Which web pages may open a WebSocket. Browsers do not apply CORS to WebSockets, so the server has to look at `Origin` itself.
+//! Which web pages may open a socket. Browsers do not apply CORS to WebSockets, and of long-polling they hide the answers alone, so the
+//! server has to look at `Origin` itself.
 
 use actix_http::header::{self, HeaderMap};
 
@@ -12,14 +13,12 @@ pub enum Origins {
 }
 
 impl Origins {
-    /// Whether a request with these headers may be upgraded. Programs that are not browsers send no `Origin`, and a page that this
+    /// Whether a request with these headers may open a socket or go on with it. Programs that are not browsers send no `Origin`, and a page that this
     /// server serves itself is at home whatever the settings say.
     pub(super) fn allow(&self, headers: &HeaderMap) -> bool {
         let (Self::Only(origins), Some(origin)) = (self, headers.get(header::ORIGIN)) else { return true };
         let Ok(origin) = origin.to_str() else { return false };
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
-        own || origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+        mango_http::is_own_origin(headers) || origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
     }
 }
 

@@ -33,6 +33,9 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
     if sockets.closing().is_cancelled() {
         return Err(Problem::unavailable(Duration::from_secs(1)));
     }
+    if !sockets.origins().allow(request.headers()) {
+        return Err(Problem::new(ProblemKind::Forbidden, "pages of this origin may not connect"));
+    }
     let body = sockets.bodies().read(request, payload.into_inner()).await?;
     let converted = convert(request, body).map_err(|error| Problem::new(ProblemKind::BadRequest, error.to_string()))?;
     let client = request.peer_addr();

@@ -96,3 +96,35 @@ async fn a_request_to_upgrade_carries_headers_of_the_client() {
     text(&mut socket).await;
     assert_eq!(seen.lock().unwrap().as_ref().unwrap(), "token");
 }
+
+/// RFC 6455, section 10.2: a page of an origin that is not listed gets no socket, by neither door, nor may it speak over one that is
+/// open.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_pages_of_listed_origins_pass_either_door() {
+    let mounted = Mounted::start(Origins::Only(vec!["https://app.example".to_owned()]));
+    let client = reqwest::Client::new();
+    let session = mounted.session(&mounted.poll(&client).await);
+    let own = format!("http://{}", mounted.address);
+    for (origin, allowed) in [
+        ("https://app.example", true),
+        (own.as_str(), true),
+        ("https://evil.example", false),
+        ("https://app.example.evil.example", false),
+        ("null", false),
+    ] {
+        let mut request = format!("ws://{}{SOCKET}", mounted.address).into_client_request().unwrap();
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        let upgraded = tokio_tungstenite::client_async(request, mounted.connect().await).await;
+        assert_eq!(upgraded.is_ok(), allowed, "{origin}");
+
+        let open = client.get(mounted.url(POLLING)).header("origin", origin).send().await.unwrap();
+        assert_eq!(open.status(), if allowed { 200 } else { 403 }, "{origin}");
+        let body = open.text().await.unwrap();
+        assert!(allowed || body.contains("urn:mango:problem:forbidden"), "{origin}: {body}");
+        if !allowed {
+            let post = client.post(&session).header("origin", origin).body("40");
+            assert_eq!(post.send().await.unwrap().status(), 403, "{origin}");
+            assert_eq!(client.get(&session).header("origin", origin).send().await.unwrap().status(), 403, "{origin}");
+        }
+    }
+}

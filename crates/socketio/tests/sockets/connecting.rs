@@ -47,6 +47,11 @@ async fn who_has_no_good_token_is_told_why_and_kept_out() {
         ("nothing", new(), missing),
         ("query token", Connecting::at(world.address, &query("token")), missing),
         ("query auth", Connecting::at(world.address, &query("auth")), missing),
+        (
+            "cookie",
+            new().header("cookie", &format!("refresh_token={0}; access_token={0}; token={0}", ann.token)),
+            missing,
+        ),
         ("basic", new().header("authorization", "Basic YTpi"), missing),
         ("garbage", new().payload("garbage"), malformed),
         ("bad payload before good header", new().payload("garbage").header("auth", &ann.token), malformed),
