@@ -89,13 +89,13 @@ mod clients {
         check(&short_lived(), "reconnect.mjs", "expiry");
     }
 
-    #[test]
-    fn javascript_client_of_the_page_gets_over_a_restart() {
+    /// Runs a scenario that says when the server is to be stopped and started again.
+    fn check_restart(file: &str) {
         let data = tempfile::tempdir().expect("a folder");
         let data = data.path().to_str().expect("a path in UTF-8");
         let server = Server::start(&[("MANGO_DATA_DIR", data)]);
         let address = server.url().replace("http://", "");
-        let mut client = scenario(&server, "reconnect.mjs", "restart").stdout(Stdio::piped()).spawn().expect("node");
+        let mut client = scenario(&server, file, "restart").stdout(Stdio::piped()).spawn().expect("the client");
         let mut printed = BufReader::new(client.stdout.take().expect("its output"));
         let mut line = String::new();
         printed.read_line(&mut line).expect("a line");
@@ -105,6 +105,16 @@ mod clients {
         printed.read_to_string(&mut line).expect("the rest");
         assert!(client.wait().expect("its end").success(), "{line}\n{}", server.log());
         assert!(line.starts_with("restart\nok   "), "{line}");
+    }
+
+    #[test]
+    fn javascript_client_of_the_page_gets_over_a_restart() {
+        check_restart("reconnect.mjs");
+    }
+
+    #[test]
+    fn python_gets_over_a_restart() {
+        check_restart("restart_test.py");
     }
 
     #[test]

@@ -31,9 +31,6 @@ const NAMESPACE: &str = "/";
 /// How long events that were sent before a shutdown may take.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// How long clients may take to be told of a shutdown.
-const FAREWELL: Duration = Duration::from_secs(3);
-
 /// How long to remember that a session has ended: longer than a socket takes to get connected.
 const ENDED_MEMORY: Duration = Duration::from_secs(300);
 
@@ -95,20 +92,20 @@ impl Hub {
         connect::register(&self.io, NAMESPACE, &Arc::new(Context { hub: self.clone(), use_cases, clock }));
     }
 
-    /// Lets nobody in any more, finishes the events that were sent, takes note that all users are gone, and closes all connections.
-    /// Takes some seconds at most. Clients see `transport close` and connect again by themselves.
+    /// Lets nobody in any more, finishes the events that were sent, and takes note that all users are gone. Takes some seconds at most.
+    ///
+    /// Then the connections are to be broken off, by who has mounted the service. Nothing is said to the clients here: they connect
+    /// again by themselves when a connection breaks, while python-socketio takes a close packet of Engine.IO as a wish of the server
+    /// to be left alone.
     pub async fn shutdown(&self) {
         self.shared.closing.cancel();
         self.shared.tasks.close();
         if timeout(GRACE, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!(sockets = self.shared.tasks.len(), "not all events of sockets were finished in time");
         }
-        if timeout(FAREWELL, self.io.close()).await.is_err() {
-            tracing::warn!("not all sockets took note of the shutdown in time");
-        }
     }
 
-    /// The sockets, for choosing among them; `None` before the first can connect and after the shutdown.
+    /// The sockets, for choosing among them; `None` before the first can connect.
     pub(crate) fn sockets(&self) -> Option<BroadcastOperators> {
         self.io.of(NAMESPACE)
     }

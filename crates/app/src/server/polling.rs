@@ -9,10 +9,14 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
 use mango_contract::problem::{Problem, ProblemKind};
 use mango_http::Routine;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::SOCKET_PATH;
 use super::sockets::Sockets;
+
+/// How long a poll may take to get what there is for it when the sockets are broken off.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Adds the routes of long-polling to an application.
 pub fn mount(config: &mut web::ServiceConfig, sockets: &Sockets) {
@@ -48,10 +52,13 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
         }
     };
     // A client that hangs up takes its request with it, and a panic ends this request alone.
-    let task = AbortOnDropHandle::new(sockets.runtime().spawn(task));
+    let mut task = AbortOnDropHandle::new(sockets.runtime().spawn(task));
     let answer = tokio::select! {
-        answer = task => answer,
-        () = sockets.hang_up().cancelled() => return Err(Problem::unavailable(Duration::from_secs(1))),
+        answer = &mut task => answer,
+        () = sockets.hang_up().cancelled() => match timeout(LAST_WORDS, task).await {
+            Ok(answer) => answer,
+            Err(_) => return Err(Problem::unavailable(Duration::from_secs(1))),
+        },
     };
     match answer {
         Ok(Ok((head, body))) => Ok(revert(head, body)),

@@ -1,4 +1,4 @@
-//! The end of the server: no more connections, answers to what was asked, a word to the sockets, and a deadline.
+//! The end of the server: no more connections, answers to what was asked, the end of the sockets, and a deadline.
 
 use std::future::Future;
 use std::io;
@@ -9,10 +9,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::sockets::Sockets;
-
-/// How long connections may take to close once they were told. Those that nobody could tell, because they are not let in yet or
-/// were refused, have no reason to close at all.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A server that runs until it is stopped.
 pub struct Running {
@@ -49,20 +45,18 @@ impl Running {
         }
     }
 
-    /// Stops accepting, lets requests in flight finish, closes the sockets through `tell`, and waits for all of it until the
-    /// time-out.
-    pub async fn stop(self, tell: impl Future<Output = ()>) -> Stopped {
+    /// Stops accepting, lets requests in flight finish, breaks the sockets off once `finish` has done what they asked for, and
+    /// waits for all of it until the time-out.
+    pub async fn stop(self, finish: impl Future<Output = ()>) -> Stopped {
         let Self { mut server, handle, sockets, within } = self;
-        // From here on a request for a new socket is refused, so that nobody joins after the others were told.
+        // From here on a request for a new socket is refused, so that nobody joins after the others have gone.
         sockets.closing().cancel();
         sockets.tracker().close();
         let stopping = handle.stop(true);
         let all = async {
             tokio::join!(stopping, async {
-                tell.await;
-                if timeout(FAREWELL, sockets.tracker().wait()).await.is_err() {
-                    sockets.hang_up().cancel();
-                }
+                finish.await;
+                sockets.hang_up().cancel();
                 sockets.tracker().wait().await;
             });
             (&mut server).await

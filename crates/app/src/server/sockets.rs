@@ -109,7 +109,7 @@ impl Sockets {
         &self.shared.closing
     }
 
-    /// Cancelled once sockets have been told that the server goes, for those that are still there.
+    /// Cancelled once what sockets asked for is done: they break off then, with what the system takes of what waits to be sent.
     pub(super) fn hang_up(&self) -> &CancellationToken {
         &self.shared.hang_up
     }

@@ -12,13 +12,19 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// A socket that was read from already: what had been read comes first. It counts as open until it is dropped, wherever hyper and
-/// the WebSocket have moved it by then, and it breaks off when the server hangs up.
+/// the WebSocket have moved it by then. When the server hangs up it breaks off: no more is read, and of what waits to be written
+/// the system gets what it takes.
 pub(super) struct Upgraded {
     already_read: Bytes,
     socket: TcpStream,
-    hung_up: Pin<Box<WaitForCancellationFutureOwned>>,
+    hang_up: CancellationToken,
+    hung_up: Waiting,
+    /// The same for the task that writes, which is another one. Most never wait.
+    hung_up_on_writer: Option<Waiting>,
     _open: TaskTrackerToken,
 }
+
+type Waiting = Pin<Box<WaitForCancellationFutureOwned>>;
 
 impl Upgraded {
     pub(super) fn new(
@@ -28,8 +34,19 @@ impl Upgraded {
         open: TaskTrackerToken,
     ) -> Self {
         // With a token of its own, a socket that waits shares no lock with the others.
-        let hung_up = Box::pin(hang_up.child_token().cancelled_owned());
-        Self { already_read, socket, hung_up, _open: open }
+        let hang_up = hang_up.child_token();
+        let hung_up = Box::pin(hang_up.clone().cancelled_owned());
+        Self { already_read, socket, hang_up, hung_up, hung_up_on_writer: None, _open: open }
+    }
+
+    /// What comes of a write: an error when it would wait and the server has hung up.
+    fn unless_hung_up(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            return written;
+        }
+        let token = &self.hang_up;
+        let hung_up = self.hung_up_on_writer.get_or_insert_with(|| Box::pin(token.clone().cancelled_owned()));
+        hung_up.as_mut().poll(cx).map(|()| Err(io::ErrorKind::ConnectionAborted.into()))
     }
 }
 
@@ -49,7 +66,8 @@ impl AsyncRead for Upgraded {
 
 impl AsyncWrite for Upgraded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.unless_hung_up(cx, written)
     }
 
     fn poll_write_vectored(
@@ -57,7 +75,8 @@ impl AsyncWrite for Upgraded {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.unless_hung_up(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -8,7 +8,7 @@ import aiohttp
 import socketio
 
 URL, MODE = sys.argv[1], sys.argv[2]
-TRANSPORTS = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": ["polling", "websocket"]}[MODE]
+TRANSPORTS = {"polling": ["polling"], "websocket": ["websocket"], "upgrade": ["polling", "websocket"]}
 PASSWORD = "päss wörd of eight"
 DEADLINE_SECONDS = 30
 people = 0
@@ -27,8 +27,9 @@ def in_background(work):
 class Device:
     """A connected client that keeps every event until somebody asks for it."""
 
-    def __init__(self):
-        self.client = socketio.AsyncClient(reconnection=False)
+    def __init__(self, mode=MODE, **options):
+        self.mode = mode
+        self.client = socketio.AsyncClient(**{"reconnection": False, **options})
         self.events = asyncio.Queue()
         self.ended = asyncio.get_running_loop().create_future()
         self.client.on("*", self._keep)
@@ -40,16 +41,18 @@ class Device:
         await self.events.put((name, payload))
 
     async def _refuse(self, problem):
-        self.refusal.set_result(problem["message"])
+        # A server that is away is told of in a text, and again at every try.
+        if isinstance(problem, dict):
+            self.refusal.set_result(problem["message"])
 
     async def _end(self, reason):
         self.ended.set_result(reason)
 
     async def connect(self, auth=None, headers=None):
         await self.client.connect(
-            URL, socketio_path="/ws/socket.io/", transports=TRANSPORTS, auth=auth, headers=headers or {}
+            URL, socketio_path="/ws/socket.io/", transports=TRANSPORTS[self.mode], auth=auth, headers=headers or {}
         )
-        expected = "polling" if MODE == "polling" else "websocket"
+        expected = "polling" if self.mode == "polling" else "websocket"
         assert self.client.transport() == expected, self.client.transport()
         self.ready = await self.take("ready")
         return self

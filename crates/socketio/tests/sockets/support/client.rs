@@ -169,6 +169,18 @@ impl Client {
         while self.packet().await.is_some_and(|packet| packet != "41") {}
     }
 
+    /// Nothing has come that was not taken, and the connection is open: a pong comes after whatever was sent before.
+    pub async fn left_alone(&mut self) {
+        self.socket.send(Message::Ping(Bytes::new())).await.unwrap();
+        loop {
+            match timeout(PATIENCE, self.socket.next()).await.expect("a pong") {
+                Some(Ok(Message::Pong(_))) => return,
+                Some(Ok(Message::Text(text))) if text == "2" => {}
+                other => panic!("nothing was to come: {other:?}"),
+            }
+        }
+    }
+
     /// Waits until the connection is closed, whatever comes before.
     pub async fn closed(&mut self) {
         while self.packet().await.is_some() {}
