@@ -1,10 +1,5 @@
 //! The recipes of `docs/operations.md` make a backup of a server that runs, and a server again of a backup.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a helper that fails should fail its test"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper that fails should fail its test")]
 
 #[path = "support/client.rs"]
 #[expect(dead_code, reason = "these tests need no sockets")]

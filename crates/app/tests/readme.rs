@@ -1,10 +1,5 @@
 //! The tour of the README does what it says when it is pasted.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a helper that fails should fail its test"
-)]
+#![expect(clippy::expect_used, clippy::panic, reason = "a helper that fails should fail its test")]
 
 mod support;
 

@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use mango_contract::event::NewMessage;
 use mango_contract::message::SendMessagePayload;
 use mango_contract::{Ack, ack::MessageAck, decode_str};
-use mango_domain::model::{ChatId, ChatKind, ChatName, Message, MessageType, Password, Principal, UserName};
+use mango_domain::model::{ChatId, ChatKind, ChatName, Message, MessageType, Password, Principal, UserName, Visit};
 use mango_domain::usecases::UseCases;
 use mango_domain::usecases::create_chat::ChatRequest;
 use mango_domain::usecases::register::NewAccount;
@@ -36,7 +36,7 @@ async fn member(cases: &UseCases) -> (Principal, ChatId) {
         picture: None,
     };
     cases.register.run(account).await.expect("register");
-    let grant = cases.log_in.run(phone(1).as_str(), password).await.expect("log in");
+    let grant = cases.log_in.run(phone(1).as_str(), password, Visit::default()).await.expect("log in");
     let ann = cases.authenticate.run(grant.access_token.expose()).await.expect("authenticate");
     let name = Some(ChatName::parse("Alone").expect("a name"));
     let request = ChatRequest { name, kind: ChatKind::Group, members: Vec::new(), origin: None };
@@ -72,7 +72,7 @@ fn codec(criterion: &mut Criterion, message: &Message) {
         bencher.iter(|| serde_json::to_string(&NewMessage::from(black_box(message))).expect("JSON"));
     });
     criterion.bench_function("write the acknowledgement of send_message", |bencher| {
-        bencher.iter(|| serde_json::to_string(&Ack::Done(MessageAck::new(black_box(message), false))).expect("JSON"));
+        bencher.iter(|| serde_json::to_string(&Ack::Done(MessageAck::new(black_box(message)))).expect("JSON"));
     });
 }
 
