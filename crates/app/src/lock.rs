@@ -1,29 +1,46 @@
-//! The lock that keeps a second server off an SQLite database.
+//! The lock that keeps a second server off a database.
 //!
-//! Who is online, and who is told of what, is known to one process. Two servers on one file would keep the same chats and hide
-//! each other's news. The lock is on a file of its own, since SQLite has locks of its own on the database; the operating system gives it
-//! back when the process ends, however that happens.
+//! Who is online, and who is told of what, is known to one process. Two servers on one database would keep the same chats and hide
+//! each other's news. On PostgreSQL the lock is the database's own, of a connection that is kept for it; on SQLite it is on a file of its own,
+//! since SQLite has locks of its own on the database. Both are given back when the process ends, however that happens.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
-use mango_persistence::DatabaseUrl;
+use mango_persistence::{Claim, Database, DatabaseUrl};
+
+/// How long to wait for a predecessor that is about to end: PostgreSQL may learn of it a little late.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// The right to serve a database, until it is dropped.
 #[must_use]
 #[derive(Debug)]
-pub struct Lock {
-    _file: Option<File>,
+pub enum Lock {
+    /// On the file beside an SQLite database.
+    File(File),
+    /// In PostgreSQL.
+    Claim(Claim),
 }
 
 impl Lock {
-    /// Takes the lock on a database that exists. On PostgreSQL there is nothing to lock.
+    /// Takes the lock on a database that exists.
     ///
     /// # Errors
-    /// Another process serves the database, or its folder cannot be written.
-    pub fn take(database: &DatabaseUrl) -> anyhow::Result<Self> {
-        let Some(file) = database.file() else { return Ok(Self { _file: None }) };
+    /// Another process serves the database, PostgreSQL cannot be reached, or the folder of an SQLite database cannot be written.
+    pub async fn take(database: &Database) -> anyhow::Result<Self> {
+        let url = database.url();
+        if let Some(file) = url.file() {
+            return Self::beside(file, url);
+        }
+        match database.claim(WAIT).await? {
+            Some(claim) => Ok(Self::Claim(claim)),
+            None => bail!("another Mango serves the database {url}; stop it, or set DATABASE_URL to another database"),
+        }
+    }
+
+    fn beside(file: &Path, database: &DatabaseUrl) -> anyhow::Result<Self> {
         // Two paths to one database have one lock.
         let mut path = file.canonicalize().with_context(|| format!("cannot find {}", file.display()))?.into_os_string();
         path.push(".lock");
@@ -35,7 +52,7 @@ impl Lock {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path).with_context(|| format!("cannot open {shown}"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: Some(file) }),
+            Ok(()) => Ok(Self::File(file)),
             Err(TryLockError::WouldBlock) => bail!(
                 "another Mango serves the database {database} and holds {shown}; stop it, or set MANGO_DATA_DIR to another folder"
             ),

@@ -63,7 +63,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let listener = bind(settings.bind)?;
     let address = listener.local_addr()?;
     let database = open(settings).await?;
-    let _lock = Lock::take(&settings.database)?;
+    let _lock = Lock::take(&database).await?;
     let applied = database.migrate().await?;
     if !applied.is_empty() {
         tracing::info!(migrations = applied.len(), "migrated the database");

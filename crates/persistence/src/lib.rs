@@ -14,6 +14,7 @@ mod url;
 mod writers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
@@ -50,6 +51,20 @@ pub struct ConnectError {
 #[derive(Debug, Error)]
 #[error("cannot migrate the database {url}: {reason}")]
 pub struct MigrateError {
+    url: DatabaseUrl,
+    reason: String,
+}
+
+/// The right to be the only process that serves a database, until it is dropped.
+#[must_use]
+pub struct Claim {
+    _postgres: Option<postgres::claim::Claim>,
+}
+
+/// The database cannot be asked whether it is served already. The text is one line and shows no password.
+#[derive(Debug, Error)]
+#[error("cannot claim the database {url}: {reason}")]
+pub struct ClaimError {
     url: DatabaseUrl,
     reason: String,
 }
@@ -112,6 +127,21 @@ impl Database {
     async fn migrations(&self, direction: Direction) -> Result<Vec<String>, MigrateError> {
         let migrated = migrations::migrate(&self.url, direction).await;
         migrated.map_err(|reason| MigrateError { url: self.url.clone(), reason: one_line(&reason) })
+    }
+
+    /// Claims the database for a process that serves it, and waits that long for another one to let go of it; `None` when that one does
+    /// not. Nothing but another claim is kept off. The claim outlives the connection: when that is lost, it is taken again as soon as
+    /// the database can be reached. An SQLite database has no such claims: whoever serves it locks a file.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn claim(&self, wait: Duration) -> Result<Option<Claim>, ClaimError> {
+        let claimed = match &self.url.0 {
+            Address::Postgres(url) => postgres::claim::take(url, wait).await,
+            Address::Sqlite(_) => return Ok(Some(Claim { _postgres: None })),
+        };
+        let claimed = claimed.map_err(|reason| ClaimError { url: self.url.clone(), reason: one_line(&reason) })?;
+        Ok(claimed.map(|claim| Claim { _postgres: Some(claim) }))
     }
 
     /// Which migrations the database has, lacks, and has beyond what this binary knows.
@@ -205,5 +235,11 @@ fn shared(store: impl Store + 'static) -> Arc<dyn Store> {
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Database").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Claim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Claim").finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use mango_testkit::PrivatePostgres;
@@ -103,6 +104,35 @@ fn a_second_server_on_one_sqlite_is_refused() {
         assert!(output.status.success(), "{command}: {output:?}");
     }
     // Nothing has to be tidied up after a crash, nor after an ordinary stop.
+    for how in [End::Killed, End::Stopped] {
+        end(&mut server, how);
+        server = Server::start(&settings);
+    }
+}
+
+/// Of servers that begin at once on one new PostgreSQL database one comes up, and the others say why they do not. It is the same
+/// for one that comes later, until the first has ended.
+#[tokio::test]
+async fn a_second_server_on_one_postgres_is_refused() {
+    let folder = tempdir().unwrap();
+    let database = PrivatePostgres::shared().url_for_new_database();
+    let settings = [("MANGO_DATA_DIR", path(&folder)), ("DATABASE_URL", &*database)];
+    let (mut serving, refused): (Vec<_>, Vec<_>) = std::thread::scope(|scope| {
+        let starting: Vec<_> = (0..3).map(|_| scope.spawn(|| Server::start(&settings))).collect();
+        starting.into_iter().map(ScopedJoinHandle::join).partition(Result::is_ok)
+    });
+    assert_eq!((serving.len(), refused.len()), (1, 2));
+    for said in refused.into_iter().filter_map(Result::err) {
+        let said = said.downcast::<String>().unwrap();
+        assert!(said.contains("another Mango serves the database"), "{said}");
+    }
+    check_refusal(&["serve"], &settings, &["another Mango serves the database postgres://", "DATABASE_URL"]);
+    for command in ["migrate", "doctor"] {
+        let output = run(&[command], &settings);
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
+    // Nothing has to be tidied up after a crash, nor after an ordinary stop.
+    let mut server = serving.remove(0).unwrap();
     for how in [End::Killed, End::Stopped] {
         end(&mut server, how);
         server = Server::start(&settings);

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use mango_testkit::PrivatePostgres;
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::tempdir;
 
 use crate::client::{Socket, User};
@@ -115,23 +115,4 @@ fn refused_by_postgres_is_one_line() {
     let name = missing.rsplit('/').next().unwrap();
     let create = format!("createdb --owner mango {name}");
     check_refusal(&[], &[("DATABASE_URL", &missing)], &["cannot open the database", &create]);
-}
-
-/// Nodes that begin at the same moment on a new database all come up, and the later ones serve what the first has stored.
-#[tokio::test]
-async fn nodes_that_start_at_once_share_one_postgres() {
-    let folder = tempdir().unwrap();
-    let database = PrivatePostgres::shared().url_for_new_database();
-    let settings = &[("MANGO_DATA_DIR", path(&folder)), ("DATABASE_URL", &database)];
-    let servers = std::thread::scope(|scope| {
-        let nodes: Vec<_> = (0..3).map(|_| scope.spawn(|| Server::start(settings))).collect();
-        nodes.into_iter().map(|node| node.join().unwrap()).collect::<Vec<_>>()
-    });
-    let ada = User::sign_up(servers[0].url(), "+31612345678", None).await;
-    for server in &servers {
-        let ready = ada.http.get(format!("{}/readyz", server.url())).send().await.unwrap();
-        assert_eq!(ready.status(), StatusCode::OK, "{}", server.log());
-        let me: Value = ada.get(server.url(), "/user/me").await;
-        assert_eq!(me["id"], ada.id);
-    }
 }

@@ -12,6 +12,7 @@
 mod support;
 
 mod appends;
+mod claims;
 mod constraints;
 mod contract;
 mod creations;
