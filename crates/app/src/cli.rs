@@ -30,6 +30,12 @@ pub enum Command {
         #[arg(long, requires = "down")]
         yes: bool,
     },
+    /// List the keys that sign access tokens, or make a new one
+    Keys {
+        /// What to do
+        #[command(subcommand)]
+        action: KeysAction,
+    },
     /// Check the configuration, the database, the migrations, the data folder and the clock
     ///
     /// Says what to do about each that is not in order, and exits with 1 if there is any.
@@ -39,6 +45,18 @@ pub enum Command {
     /// Calls /readyz at MANGO_BIND and exits with 0 if the server is ready, with 1 otherwise. Made for the health checks of
     /// containers.
     Healthcheck,
+}
+
+/// What to do with the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum KeysAction {
+    /// Make a new key, which signs from now on
+    ///
+    /// A running server takes it up within seconds. What the old key signed is good until it expires; after that the next rotation
+    /// removes the key.
+    Rotate,
+    /// Say which keys there are, by their names, and what each is good for
+    List,
 }
 
 impl Cli {
@@ -69,6 +87,8 @@ mod tests {
             (vec!["migrate"], Command::Migrate { down: None, yes: false }),
             (vec!["migrate", "--down", "2"], Command::Migrate { down: Some(2), yes: false }),
             (vec!["migrate", "--down", "2", "--yes"], Command::Migrate { down: Some(2), yes: true }),
+            (vec!["keys", "list"], Command::Keys { action: KeysAction::List }),
+            (vec!["keys", "rotate"], Command::Keys { action: KeysAction::Rotate }),
             (vec!["doctor"], Command::Doctor),
             (vec!["healthcheck"], Command::Healthcheck),
         ];
@@ -85,6 +105,7 @@ mod tests {
             vec!["mango", "--port"],
             vec!["mango", "migrate", "--down", "0"],
             vec!["mango", "migrate", "--yes"],
+            vec!["mango", "keys"],
         ] {
             assert!(Cli::try_parse_from(arguments).unwrap_err().exit_code() != 0);
         }
@@ -95,7 +116,9 @@ mod tests {
         let help = Cli::try_parse_from(["mango", "--help"]).unwrap_err();
         assert_eq!(help.kind(), ErrorKind::DisplayHelp);
         let help = help.to_string();
-        for word in ["serve", "migrate", "doctor", "healthcheck", "DATABASE_URL", "MANGO_BIND", "127.0.0.1:5000"] {
+        for word in
+            ["serve", "migrate", "keys", "doctor", "healthcheck", "DATABASE_URL", "MANGO_BIND", "127.0.0.1:5000"]
+        {
             assert!(help.contains(word), "{word} is not in\n{help}");
         }
         let version = Cli::try_parse_from(["mango", "--version"]).unwrap_err();

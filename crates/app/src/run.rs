@@ -6,16 +6,19 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use mango_domain::ports::Clock as _;
 use mango_persistence::Database;
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout_at;
 
-use crate::cli::Command;
+use crate::cli::{Command, KeysAction};
 use crate::config::{Loaded, Settings};
+use crate::keys::{self, Rotated};
 use crate::lock::Lock;
 use crate::server::{self, Stopped};
 use crate::signals::Signals;
+use crate::system::{OsRandom, SystemClock};
 use crate::telemetry::{logs, metrics};
 use crate::{background, doctor, folders, migrate, probe, wiring};
 
@@ -44,6 +47,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Migrate { down: None, .. } => migrate::up(&settings).await,
             Command::Migrate { down: Some(count), yes } => migrate::down(&settings, count, yes).await,
+            Command::Keys { action } => manage_keys(&settings, action),
             _ => serve(&settings).await,
         }
     });
@@ -70,6 +74,8 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     }
     let wired = wiring::wire(settings, &database, metrics.clone())?;
     background::spawn(wired.use_cases.clone(), database.clone(), metrics, &wired.stopping);
+    let following = keys::follow(settings.clone(), wired.keys.clone());
+    tokio::spawn(wired.stopping.clone().run_until_cancelled_owned(following));
 
     let mut signals = Signals::install()?;
     let options = server::Options::new(settings.workers.get(), settings.shutdown_timeout);
@@ -158,6 +164,27 @@ pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Database> {
 /// Makes a folder, or says which one could not be made.
 fn make_folder(path: &Path) -> anyhow::Result<()> {
     folders::make(path).with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+fn manage_keys(settings: &Settings, action: KeysAction) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    match action {
+        KeysAction::List => {
+            for line in keys::list(settings, SystemClock.now())? {
+                writeln!(out, "{line}")?;
+            }
+        }
+        KeysAction::Rotate => {
+            let Rotated { kid, retired, until, removed } = keys::rotate(settings, &OsRandom, SystemClock.now())?;
+            writeln!(out, "{kid} signs from now on; a running server takes it up within seconds")?;
+            let until = until.map_or_else(String::new, |until| until.format(" until %F %T UTC").to_string());
+            writeln!(out, "{retired} checks what it signed{until}")?;
+            for kid in removed {
+                writeln!(out, "{kid} is removed")?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {

@@ -11,7 +11,7 @@ use mango_domain::usecases::{Policy, Ports, UseCases};
 use mango_http::{Bodies, BodyLimits, Changes, CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies};
 use mango_media::{FileMedia, ImageLimits, ImageProcessor};
 use mango_persistence::Database;
-use mango_security::{Argon2Passwords, JwtTokens};
+use mango_security::{Argon2Passwords, JwtTokens, KeyRing};
 use mango_socketio::{Hub, MemoryPresence};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::runtime::Handle;
@@ -36,6 +36,8 @@ pub struct Wired {
     pub hub: Hub,
     /// What can be done.
     pub use_cases: Arc<UseCases>,
+    /// The keys of access tokens.
+    pub keys: Arc<KeyRing>,
     /// Cancelled when the server is to count as not ready any more.
     pub stopping: CancellationToken,
 }
@@ -54,7 +56,7 @@ pub fn database_options(settings: &Settings) -> mango_persistence::Options {
 pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle) -> anyhow::Result<Wired> {
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let key = keys::signing_key(settings, &*random)?;
+    let keys = Arc::new(keys::ring(settings, &*random)?);
     let media = settings.media_dir();
     let media = FileMedia::open(&media).with_context(|| format!("the folder {} cannot be used", media.display()))?;
     let media = Arc::new(media);
@@ -74,7 +76,7 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         likes: database.likes(),
         changes: database.changes(),
         passwords: Arc::new(Argon2Passwords::new(mango_security::PoolSize::default(), random.clone())?),
-        tokens: Arc::new(JwtTokens::new(&key, random.clone())),
+        tokens: Arc::new(JwtTokens::new(keys.clone(), random.clone())),
         images: Arc::new(ImageProcessor::new(limits, mango_media::PoolSize::default())),
         media: media.clone(),
         events: Arc::new(hub.publisher()),
@@ -98,7 +100,7 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         settings: http_settings(settings),
     };
     let sockets = Sockets::new(service, origins(settings), Bodies::new(BodyLimits::up_to(socket_options.max_message)));
-    Ok(Wired { http, sockets, hub, use_cases, stopping })
+    Ok(Wired { http, sockets, hub, use_cases, keys, stopping })
 }
 
 fn http_settings(settings: &Settings) -> mango_http::Settings {

@@ -1,7 +1,8 @@
 //! The key that signs access tokens.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -27,6 +28,18 @@ impl SigningKey {
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
+
+    /// The name by which a token says that this key signed it (`kid`). It follows from the secret, so that a key has the same name on every
+    /// server and wherever it is kept, and it tells no more about the secret than any signature does.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let digest = Sha256::new().chain_update(b"mango signing key\0").chain_update(self.expose()).finalize();
+        digest.iter().take(8).fold(String::new(), |mut id, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(id, "{byte:02x}");
+            id
+        })
+    }
 }
 
 impl fmt::Debug for SigningKey {
@@ -48,6 +61,13 @@ mod tests {
     fn a_key_has_at_least_32_bytes() {
         assert!(SigningKey::new(vec![7; 31]).is_err());
         assert_eq!(SigningKey::new(vec![7; 32]).unwrap().expose(), [7; 32]);
+    }
+
+    #[test]
+    fn a_key_has_a_name_of_its_own() {
+        let id = |byte| SigningKey::new(vec![byte; 32]).unwrap().id();
+        assert_eq!((id(7).len(), id(7)), (16, id(7)));
+        assert_ne!(id(7), id(8));
     }
 
     #[test]

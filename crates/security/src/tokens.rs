@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use mango_domain::Failure;
 use mango_domain::model::{RefreshHash, RefreshToken, SessionId, Timestamp, UserId};
 use mango_domain::ports::{AccessClaims, Random, TokenError, Tokens};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::SigningKey;
+use crate::KeyRing;
 
 /// The one algorithm; a token that names another is refused whatever its signature (RFC 8725, section 3.1).
 const ALGORITHM: Algorithm = Algorithm::HS256;
@@ -31,28 +31,22 @@ const LONGEST: usize = 1024;
 
 /// Tokens signed with HMAC-SHA-256.
 pub struct JwtTokens {
-    sign: EncodingKey,
-    check: DecodingKey,
+    keys: Arc<KeyRing>,
     validation: Validation,
     random: Arc<dyn Random>,
 }
 
 impl JwtTokens {
-    /// Signs with this key; refresh tokens come from `random`.
+    /// Signs and checks with these keys; refresh tokens come from `random`.
     #[must_use]
-    pub fn new(key: &SigningKey, random: Arc<dyn Random>) -> Self {
+    pub fn new(keys: Arc<KeyRing>, random: Arc<dyn Random>) -> Self {
         let mut validation = Validation::new(ALGORITHM);
         // The library is left with the algorithm and the signature. The claims are checked here: it would compare the expiry
         // with the system's clock, and take an issuer or an audience that is one of a list.
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
-        Self {
-            sign: EncodingKey::from_secret(key.expose()),
-            check: DecodingKey::from_secret(key.expose()),
-            validation,
-            random,
-        }
+        Self { keys, validation, random }
     }
 }
 
@@ -67,14 +61,21 @@ impl Tokens for JwtTokens {
             exp: claims.expires_at.timestamp(),
             typ: TYPE.into(),
         };
-        encode(&Header::new(ALGORITHM), &claims, &self.sign).map_err(|e| Failure::broken("sign access token", e))
+        let keys = self.keys.keys();
+        let header = Header { kid: Some(keys.id.clone()), ..Header::new(ALGORITHM) };
+        encode(&header, &claims, &keys.sign).map_err(|e| Failure::broken("sign access token", e))
     }
 
     fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
         if token.len() > LONGEST {
             return Err(TokenError::Malformed);
         }
-        let claims: Claims = decode(token, &self.check, &self.validation).map_err(|_| TokenError::Malformed)?.claims;
+        // The header says no more than which of our own keys to try (RFC 8725, section 3.10).
+        let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
+        let keys = self.keys.keys();
+        let mut candidates = keys.candidates(header.kid.as_deref(), now);
+        let claims: Claims =
+            candidates.find_map(|key| decode(token, key, &self.validation).ok()).ok_or(TokenError::Malformed)?.claims;
         let claims = AccessClaims::try_from(claims)?;
         // RFC 7519, section 4.1.4: not accepted on or after this time. There is no leeway, since the server that made the token
         // is the one that checks it. The time of issue is not compared: the clock of a second node may be a little ahead.

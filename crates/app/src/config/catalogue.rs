@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of `.env.example`.
-pub const SETTINGS: [&Setting; 17] = [
+pub const SETTINGS: [&Setting; 18] = [
     &BIND,
     &DATA_DIR,
     &DATABASE_URL,
@@ -27,6 +27,7 @@ pub const SETTINGS: [&Setting; 17] = [
     &WORKERS,
     &SHUTDOWN_TIMEOUT,
     &JWT_SECRET,
+    &JWT_SECRET_PREVIOUS,
     &ACCESS_TTL,
     &REFRESH_TTL,
     &COOKIE_SECURE,
@@ -102,6 +103,15 @@ pub const JWT_SECRET: Setting = Setting {
     name: "MANGO_JWT_SECRET",
     default: "",
     help: "the key that signs access tokens; without it, a random one kept in jwt.key of the data folder",
+    allowed: "a secret of at least 32 bytes",
+    secret: true,
+};
+
+/// `MANGO_JWT_SECRET_PREVIOUS`
+pub const JWT_SECRET_PREVIOUS: Setting = Setting {
+    name: "MANGO_JWT_SECRET_PREVIOUS",
+    default: "",
+    help: "a key that signed before: its access tokens are still taken",
     allowed: "a secret of at least 32 bytes",
     secret: true,
 };

@@ -29,6 +29,8 @@ pub struct Settings {
     pub database: DatabaseUrl,
     /// The key that signs access tokens (`MANGO_JWT_SECRET`); `None` for the one in [`Settings::key_file`].
     pub jwt_secret: Option<SigningKey>,
+    /// A key that signed before (`MANGO_JWT_SECRET_PREVIOUS`).
+    pub jwt_secret_previous: Option<SigningKey>,
     /// How long an access token is good (`MANGO_ACCESS_TTL`).
     pub access_ttl: Duration,
     /// How long a refresh token is good (`MANGO_REFRESH_TTL`).
@@ -128,6 +130,7 @@ impl Settings {
         let data_dir = source.read(&c::DATA_DIR, parse::folder);
         let database = source.read(&c::DATABASE_URL, parse::database);
         let jwt_secret = source.read(&c::JWT_SECRET, parse::secret);
+        let jwt_secret_previous = source.read(&c::JWT_SECRET_PREVIOUS, parse::secret);
         let access_ttl = source.read(&c::ACCESS_TTL, parse::lifetime);
         let refresh_ttl = source.read(&c::REFRESH_TTL, parse::lifetime);
         let cors_origins = source.read(&c::CORS_ORIGINS, parse::origins);
@@ -148,6 +151,7 @@ impl Settings {
                 database: database?.unwrap_or_else(|| DatabaseUrl::sqlite(data_dir.join("mango.db"))),
                 data_dir,
                 jwt_secret: jwt_secret?,
+                jwt_secret_previous: jwt_secret_previous?,
                 access_ttl: access_ttl?,
                 refresh_ttl: refresh_ttl?,
                 cors_origins: cors_origins?,
@@ -169,7 +173,7 @@ impl Settings {
         Ok(Loaded { settings, warnings })
     }
 
-    /// The file of the signing key that is used without `MANGO_JWT_SECRET`.
+    /// The file of the signing keys that are used without `MANGO_JWT_SECRET`.
     #[must_use]
     pub fn key_file(&self) -> PathBuf {
         self.data_dir.join("jwt.key")

@@ -13,7 +13,7 @@ use mango_persistence::{Database, DatabaseUrl, MigrationStatus};
 
 use crate::config::Settings;
 use crate::system::SystemClock;
-use crate::{probe, wiring};
+use crate::{keys, probe, wiring};
 
 use super::report::Finding;
 
@@ -116,7 +116,7 @@ fn signing_key(settings: &Settings) -> Finding {
     }
     let path = settings.key_file();
     let shown = path.display();
-    match fs::read(&path) {
+    match fs::read_to_string(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Finding::ok(format!("{shown} is not there yet, it is made at the first start"))
         }
@@ -124,11 +124,10 @@ fn signing_key(settings: &Settings) -> Finding {
             format!("{shown} cannot be read: {error}"),
             "let the user that runs Mango read it, and nobody else",
         ),
-        Ok(key) => match mango_security::SigningKey::new(key.trim_ascii()) {
-            Err(weak) => Finding::fail(
-                format!("{shown} holds no key ({weak})"),
-                "restore it, or remove it to get a new one, which logs everybody out",
-            ),
+        Ok(text) => match keys::read(&path, &text) {
+            Err(error) => {
+                Finding::fail(error.to_string(), "restore it, or remove it to get a new one, which logs everybody out")
+            }
             Ok(_) if readable_by_others(&path) => {
                 Finding::warn(format!("other users of this machine can read {shown}"), format!("chmod 600 {shown}"))
             }

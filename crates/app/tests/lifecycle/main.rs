@@ -10,6 +10,7 @@
 mod client;
 mod commands;
 mod data;
+mod keys;
 mod sessions;
 mod starting;
 mod stopping;

@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails should fail its test")]
 
 mod refresh;
+mod rotation;
 #[path = "../support/mod.rs"]
 mod support;
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +14,7 @@ use chrono::{DateTime, TimeDelta};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use mango_domain::model::{SessionId, Timestamp, UserId};
 use mango_domain::ports::{AccessClaims, TokenError, Tokens};
-use mango_security::{JwtTokens, SigningKey};
+use mango_security::{JwtTokens, KeyRing, SigningKey};
 use serde_json::{Value, json};
 use support::counting;
 
@@ -20,7 +23,7 @@ const OTHER: &[u8] = b"0123456789abcdef0123456789abcdeF";
 const ISSUED: i64 = 1_900_000_000;
 
 fn tokens(secret: &[u8]) -> JwtTokens {
-    JwtTokens::new(&SigningKey::new(secret).unwrap(), counting())
+    JwtTokens::new(Arc::new(KeyRing::new(&SigningKey::new(secret).unwrap(), &[])), counting())
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -79,7 +82,7 @@ fn the_payload_has_the_claims_and_nothing_else() {
     let token = tokens(SECRET).sign(&claims()).unwrap();
     let parts: Vec<_> = token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).unwrap()).collect();
     let json = |part: &[u8]| serde_json::from_slice::<Value>(part).unwrap();
-    assert_eq!(json(&parts[0]), json!({"typ": "JWT", "alg": "HS256"}));
+    assert_eq!(json(&parts[0]), json!({"typ": "JWT", "alg": "HS256", "kid": SigningKey::new(SECRET).unwrap().id()}));
     assert_eq!(json(&parts[1]), payload());
 }
 

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mango_domain::model::RefreshToken;
 use mango_domain::ports::Tokens;
-use mango_security::{JwtTokens, SigningKey};
+use mango_security::{JwtTokens, KeyRing, SigningKey};
 
 use crate::support::Dry;
 use crate::{SECRET, tokens};
@@ -31,6 +31,6 @@ fn a_refresh_token_is_stored_as_its_sha256() {
 
 #[test]
 fn without_randomness_there_is_no_refresh_token() {
-    let tokens = JwtTokens::new(&SigningKey::new(SECRET).unwrap(), Arc::new(Dry));
+    let tokens = JwtTokens::new(Arc::new(KeyRing::new(&SigningKey::new(SECRET).unwrap(), &[])), Arc::new(Dry));
     assert!(tokens.new_refresh().is_err());
 }

@@ -1,63 +1,60 @@
-//! The signing key: the one that is set, or a random one that is made once and kept in the data folder.
+//! The file of the signing keys, `jwt.key` in the data folder. It holds either one secret and nothing else, as it is made at the first start, or the JSON
+//! that a rotation leaves: every key with when it was made and when it was retired.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mango_domain::Failure;
+use mango_domain::model::{Timestamp, time};
 use mango_domain::ports::Random;
-use mango_security::{SigningKey, WeakKey};
-use thiserror::Error;
+use mango_security::SigningKey;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::config::Settings;
+use super::KeyError;
 
-/// Why there is no key.
-#[derive(Debug, Error)]
-pub enum KeyError {
-    /// The file could not be read or made.
-    #[error("the signing key {} cannot be read or made: {source}", .path.display())]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file holds no key.
-    #[error("{} holds no key ({source}); remove it to get a new one, which logs everybody out", .path.display())]
-    Weak {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: WeakKey,
-    },
-    /// There was no randomness to make a key of.
-    #[error("no signing key could be made: {0}")]
-    Random(#[from] Failure),
+/// The keys in a file.
+#[derive(Debug)]
+pub struct Keys {
+    /// The one that signs.
+    pub current: StoredKey,
+    /// Those that signed before, each with when it was retired, the latest first.
+    pub retired: Vec<(StoredKey, Timestamp)>,
 }
 
-/// The key to sign with: `MANGO_JWT_SECRET`, or else the one in the data folder, which is made if there is none.
+/// A key and when it was made.
+#[derive(Debug)]
+pub struct StoredKey {
+    /// The key.
+    pub key: SigningKey,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    keys: Vec<Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    secret: String,
+    created_at: Timestamp,
+    retired_at: Option<Timestamp>,
+}
+
+/// Reads the keys in a file. If there is none, makes one of 256 random bits, which only the owner of the file can read. Of several
+/// processes that do so at once all get the same key. As long as nothing was rotated, what the file holds can be used as `MANGO_JWT_SECRET`.
 ///
 /// # Errors
 /// See [`KeyError`].
-pub fn signing_key(settings: &Settings, random: &dyn Random) -> Result<SigningKey, KeyError> {
-    match &settings.jwt_secret {
-        Some(key) => Ok(key.clone()),
-        None => load_or_create(&settings.key_file(), random),
-    }
-}
-
-/// Reads the key in a file. If there is none, makes one of 256 random bits, which only the owner of the file can read. Of several
-/// processes that do so at once all get the same key. What the file holds can be used as `MANGO_JWT_SECRET`.
-///
-/// # Errors
-/// See [`KeyError`].
-pub fn load_or_create(path: &Path, random: &dyn Random) -> Result<SigningKey, KeyError> {
+pub fn load_or_create(path: &Path, random: &dyn Random) -> Result<Keys, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     let text = match fs::read_to_string(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
-            let key = new_key(random)?;
+            let key = new_secret(random)?;
             create(path, &key, random).map_err(failed)?;
             // Another process may have been first; its key counts.
             fs::read_to_string(path)
@@ -66,11 +63,48 @@ pub fn load_or_create(path: &Path, random: &dyn Random) -> Result<SigningKey, Ke
     };
     let text = Zeroizing::new(text.map_err(failed)?);
     warn_if_readable_by_others(path);
-    SigningKey::new(text.trim()).map_err(|source| KeyError::Weak { path: path.to_owned(), source })
+    read(path, &text)
+}
+
+/// Understands what a file holds.
+pub(crate) fn read(path: &Path, text: &str) -> Result<Keys, KeyError> {
+    let key =
+        |secret: String| SigningKey::new(secret).map_err(|source| KeyError::Weak { path: path.to_owned(), source });
+    if !text.trim_start().starts_with('{') {
+        // Nobody noted when it was made; the file was not written since.
+        let written = fs::metadata(path).and_then(|metadata| metadata.modified()).map(|at| time::to_micros(at.into()));
+        let current = StoredKey { key: key(text.trim().to_owned())?, created_at: written.unwrap_or_default() };
+        return Ok(Keys { current, retired: Vec::new() });
+    }
+    let unreadable = |reason| KeyError::Unreadable { path: path.to_owned(), reason };
+    // What the parser says may quote the file.
+    let document: Document = serde_json::from_str(text).map_err(|_| unreadable("it is not as a rotation leaves it"))?;
+    let (mut current, mut retired) = (None, Vec::new());
+    for Entry { secret, created_at, retired_at } in document.keys {
+        let stored = StoredKey { key: key(secret)?, created_at };
+        match retired_at {
+            Some(at) => retired.push((stored, at)),
+            None if current.is_none() => current = Some(stored),
+            None => return Err(unreadable("two of them sign")),
+        }
+    }
+    Ok(Keys { current: current.ok_or_else(|| unreadable("none of them signs"))?, retired })
+}
+
+/// What a file with these keys holds.
+pub(super) fn write(keys: &Keys) -> io::Result<Zeroizing<String>> {
+    let entry = |stored: &StoredKey, retired_at| {
+        let secret = String::from_utf8(stored.key.expose().to_vec()).map_err(io::Error::other)?;
+        Ok(Entry { secret, created_at: stored.created_at, retired_at })
+    };
+    let current = entry(&keys.current, None);
+    let retired = keys.retired.iter().map(|(stored, at)| entry(stored, Some(*at)));
+    let keys = std::iter::once(current).chain(retired).collect::<io::Result<Vec<_>>>()?;
+    Ok(Zeroizing::new(serde_json::to_string_pretty(&Document { keys })?))
 }
 
 /// 256 random bits in hexadecimal.
-fn new_key(random: &dyn Random) -> Result<Zeroizing<String>, Failure> {
+pub(super) fn new_secret(random: &dyn Random) -> Result<Zeroizing<String>, Failure> {
     let mut bits = Zeroizing::new([0_u8; 32]);
     random.fill(&mut *bits)?;
     Ok(Zeroizing::new(hex(&*bits)))
@@ -93,7 +127,7 @@ fn create(path: &Path, key: &str, random: &dyn Random) -> io::Result<()> {
     let mut suffix = [0; 8];
     random.fill(&mut suffix).map_err(io::Error::other)?;
     let draft = path.with_extension(format!("{}.{}", std::process::id(), hex(&suffix)));
-    let placed = write_new(&draft, key).and_then(|()| match fs::hard_link(&draft, path) {
+    let placed = open_new(&draft).and_then(|file| fill(file, key)).and_then(|()| match fs::hard_link(&draft, path) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
         linked => linked,
     });
@@ -101,13 +135,17 @@ fn create(path: &Path, key: &str, random: &dyn Random) -> io::Result<()> {
     placed
 }
 
-fn write_new(path: &Path, key: &str) -> io::Result<()> {
+/// Makes a file that was not there and that its owner alone can read.
+pub(super) fn open_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file: File = options.open(path)?;
-    writeln!(file, "{key}")?;
+    options.open(path)
+}
+
+pub(super) fn fill(mut file: File, text: &str) -> io::Result<()> {
+    writeln!(file, "{text}")?;
     file.sync_all()
 }
 
@@ -138,11 +176,11 @@ mod tests {
         let dir = tempdir().unwrap();
         let path = dir.path().join("data").join("jwt.key");
         let made = load_or_create(&path, &OsRandom).unwrap();
-        assert_eq!(made.expose().len(), 64);
-        assert_eq!(load_or_create(&path, &OsRandom).unwrap().expose(), made.expose());
+        assert_eq!(made.current.key.expose().len(), 64);
+        assert_eq!(load_or_create(&path, &OsRandom).unwrap().current.key.expose(), made.current.key.expose());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no draft is left");
         let other = load_or_create(&dir.path().join("other.key"), &OsRandom).unwrap();
-        assert_ne!(other.expose(), made.expose());
+        assert_ne!(other.current.key.expose(), made.current.key.expose());
     }
 
     #[cfg(unix)]
@@ -165,7 +203,7 @@ mod tests {
             let keys: Vec<_> = std::thread::scope(|scope| {
                 let load = || {
                     start.wait();
-                    load_or_create(&path, &OsRandom).unwrap().expose().to_vec()
+                    load_or_create(&path, &OsRandom).unwrap().current.key.expose().to_vec()
                 };
                 let threads: Vec<_> = (0..8).map(|_| scope.spawn(load)).collect();
                 threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -194,19 +232,5 @@ mod tests {
         fs::write(&file, "").unwrap();
         let error = load_or_create(&file.join("jwt.key"), &OsRandom).unwrap_err();
         assert!(matches!(error, KeyError::File { .. }), "{error}");
-    }
-
-    #[test]
-    fn what_the_file_holds_can_be_set_instead() {
-        let dir = tempdir().unwrap();
-        let load = |secret: &str| {
-            let set = [("MANGO_DATA_DIR", dir.path().to_str().unwrap()), ("MANGO_JWT_SECRET", secret)];
-            let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
-            Settings::load(set, None).unwrap().settings
-        };
-        let made = signing_key(&load(""), &OsRandom).unwrap();
-        let text = fs::read_to_string(load("").key_file()).unwrap();
-        let set = signing_key(&load(text.trim()), &OsRandom).unwrap();
-        assert_eq!(set.expose(), made.expose());
     }
 }

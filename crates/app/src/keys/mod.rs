@@ -1,0 +1,188 @@
+//! The keys that sign access tokens: the ones that are set, or those in a file of the data folder, which `mango keys` rotates.
+//!
+//! The file is read again every two seconds while the server runs, so that a rotation needs no restart.
+
+mod command;
+mod file;
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mango_domain::Failure;
+use mango_domain::error::chain;
+use mango_domain::model::Timestamp;
+use mango_domain::ports::Random;
+use mango_security::{KeyRing, RetiredKey, SigningKey, WeakKey};
+use thiserror::Error;
+use tokio::time::{MissedTickBehavior, interval};
+use zeroize::Zeroizing;
+
+use crate::config::Settings;
+
+pub use command::{Rotated, list, rotate};
+pub(crate) use file::read;
+pub use file::{Keys, StoredKey, load_or_create};
+
+/// How often a running server looks whether the file has changed.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How much longer than its tokens a retired key is good: a server signs with it until it has looked at the file again.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// Why there is no key.
+#[derive(Debug, Error)]
+pub enum KeyError {
+    /// The file could not be read or made.
+    #[error("the signing key {} cannot be read or made: {source}", .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file holds no key.
+    #[error("{} holds no key ({source}); remove it to get a new one, which logs everybody out", .path.display())]
+    Weak {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: WeakKey,
+    },
+    /// The file should hold keys and cannot be understood.
+    #[error("{} holds no keys ({reason}); restore it, or remove it to get a new one, which logs everybody out", .path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it, without what it holds.
+        reason: &'static str,
+    },
+    /// Somebody else rotates.
+    #[error("another rotation is under way, or one was cut off: if none is, remove {}", .0.display())]
+    Busy(PathBuf),
+    /// The keys are not Mango's to rotate.
+    #[error(
+        "the key is set by MANGO_JWT_SECRET: move it to MANGO_JWT_SECRET_PREVIOUS, set another one, and restart; once MANGO_ACCESS_TTL \
+         has passed, the previous one can go"
+    )]
+    Set,
+    /// There was no randomness to make a key of.
+    #[error("no signing key could be made: {0}")]
+    Random(#[from] Failure),
+}
+
+/// The keys to sign and to check with: `MANGO_JWT_SECRET`, or else those of the data folder, which are made if there are none; and
+/// `MANGO_JWT_SECRET_PREVIOUS` to check with.
+///
+/// # Errors
+/// See [`KeyError`].
+pub fn ring(settings: &Settings, random: &dyn Random) -> Result<KeyRing, KeyError> {
+    if let Some(key) = &settings.jwt_secret {
+        return Ok(KeyRing::new(key, &previous(settings)));
+    }
+    let (current, retired) = split(settings, load_or_create(&settings.key_file(), random)?);
+    Ok(KeyRing::new(&current, &retired))
+}
+
+/// Until when a key that was retired at this time is good: until the last token that it may have signed has expired.
+fn good_until(retired_at: Timestamp, access_ttl: Duration) -> Option<Timestamp> {
+    // A time beyond the calendar is as good as none.
+    let life = chrono::TimeDelta::from_std(access_ttl.saturating_add(SLACK)).ok()?;
+    retired_at.checked_add_signed(life)
+}
+
+fn previous(settings: &Settings) -> Vec<RetiredKey> {
+    settings.jwt_secret_previous.iter().map(|key| RetiredKey { key: key.clone(), until: None }).collect()
+}
+
+fn split(settings: &Settings, keys: Keys) -> (SigningKey, Vec<RetiredKey>) {
+    let mut retired = previous(settings);
+    retired.extend(
+        keys.retired
+            .into_iter()
+            .map(|(stored, at)| RetiredKey { key: stored.key, until: good_until(at, settings.access_ttl) }),
+    );
+    (keys.current.key, retired)
+}
+
+/// Takes the keys of the file into a ring whenever the file has changed, for as long as it is polled. A file that is gone or cannot be
+/// read leaves the keys as they are.
+pub async fn follow(settings: Settings, ring: Arc<KeyRing>) {
+    if settings.jwt_secret.is_some() {
+        return;
+    }
+    let path = settings.key_file();
+    let mut seen = None;
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let now = look(&path).await;
+        if seen.as_ref() == Some(&now) {
+            continue;
+        }
+        match &now {
+            Ok(text) => match read(&path, text) {
+                Ok(keys) => {
+                    let (current, retired) = split(&settings, keys);
+                    ring.replace(&current, &retired);
+                    if seen.is_some() {
+                        tracing::info!(kid = current.id(), "took the signing keys from their file, which has changed");
+                    }
+                }
+                Err(error) => tracing::warn!(error = chain(&error), "going on with the signing keys of before"),
+            },
+            Err(kind) => tracing::warn!(%kind, "the signing keys cannot be read, going on with those of before"),
+        }
+        seen = Some(now);
+    }
+}
+
+async fn look(path: &Path) -> Result<Zeroizing<String>, ErrorKind> {
+    tokio::fs::read_to_string(path).await.map(Zeroizing::new).map_err(|error| error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::system::OsRandom;
+
+    fn load(folder: &Path, set: &[(&str, &str)]) -> Settings {
+        let set = [&[("MANGO_DATA_DIR", folder.to_str().unwrap())], set].concat();
+        let set = set.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Settings::load(set, None).unwrap().settings
+    }
+
+    fn sign(ring: KeyRing) -> String {
+        use mango_domain::ports::Tokens as _;
+
+        let claims = mango_domain::ports::AccessClaims {
+            user: mango_domain::model::UserId::new(1),
+            session: mango_domain::model::SessionId::new(1),
+            issued_at: chrono::DateTime::UNIX_EPOCH,
+            expires_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        mango_security::JwtTokens::new(Arc::new(ring), Arc::new(OsRandom)).sign(&claims).unwrap()
+    }
+
+    #[test]
+    fn what_the_file_holds_can_be_set_instead() {
+        let dir = tempdir().unwrap();
+        let made = sign(ring(&load(dir.path(), &[]), &OsRandom).unwrap());
+        let text = fs::read_to_string(dir.path().join("jwt.key")).unwrap();
+        let set = sign(ring(&load(dir.path(), &[("MANGO_JWT_SECRET", text.trim())]), &OsRandom).unwrap());
+        assert_eq!(set, made);
+    }
+
+    #[test]
+    fn a_retired_key_outlives_its_tokens() {
+        let (then, minutes) = (chrono::DateTime::UNIX_EPOCH, |minutes: u64| Duration::from_secs(minutes * 60));
+        assert_eq!(good_until(then, minutes(15)), Some(then + chrono::TimeDelta::minutes(16)));
+        assert_eq!(good_until(then, Duration::MAX), None);
+    }
+}
