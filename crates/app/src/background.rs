@@ -10,7 +10,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-/// How often what nobody needs is removed: sessions that are over, photos that no user has.
+/// How often what nobody needs is removed: sessions that are over, old entries of the audit log, photos that no
+/// user has.
 const CLEAN_EVERY: Duration = Duration::from_secs(3600);
 /// How often metrics that have to be looked at are looked at.
 const OBSERVE_EVERY: Duration = Duration::from_secs(5);
@@ -21,6 +22,7 @@ pub fn spawn(use_cases: Arc<UseCases>, database: Database, metrics: PrometheusHa
         let use_cases = use_cases.clone();
         async move {
             purge(&use_cases).await;
+            prune(&use_cases).await;
             sweep(&use_cases).await;
         }
     });
@@ -48,6 +50,14 @@ async fn purge(use_cases: &UseCases) {
         Ok(0) => {}
         Ok(sessions) => tracing::info!(sessions, "forgot sessions that are over"),
         Err(error) => tracing::warn!(error = chain(&error), "sessions that are over could not be forgotten"),
+    }
+}
+
+async fn prune(use_cases: &UseCases) {
+    match use_cases.prune_audit.run().await {
+        Ok(0) => {}
+        Ok(entries) => tracing::info!(entries, "forgot old entries of the audit log"),
+        Err(error) => tracing::warn!(error = chain(&error), "old entries of the audit log could not be forgotten"),
     }
 }
 

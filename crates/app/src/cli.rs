@@ -36,6 +36,17 @@ pub enum Command {
         #[command(subcommand)]
         action: KeysAction,
     },
+    /// Show what happened to accounts: logins, failed logins, new passwords, ended sessions, stolen tokens, new keys
+    ///
+    /// One line each, the newest first. Entries name users and sessions by their ids and hold no phone, no token and no password.
+    Audit {
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+        /// As JSON, one object a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Check the configuration, the database, the migrations, the data folder and the clock
     ///
     /// Says what to do about each that is not in order, and exits with 1 if there is any.
@@ -89,6 +100,8 @@ mod tests {
             (vec!["migrate", "--down", "2", "--yes"], Command::Migrate { down: Some(2), yes: true }),
             (vec!["keys", "list"], Command::Keys { action: KeysAction::List }),
             (vec!["keys", "rotate"], Command::Keys { action: KeysAction::Rotate }),
+            (vec!["audit"], Command::Audit { limit: 50, json: false }),
+            (vec!["audit", "--limit", "7", "--json"], Command::Audit { limit: 7, json: true }),
             (vec!["doctor"], Command::Doctor),
             (vec!["healthcheck"], Command::Healthcheck),
         ];
@@ -116,9 +129,17 @@ mod tests {
         let help = Cli::try_parse_from(["mango", "--help"]).unwrap_err();
         assert_eq!(help.kind(), ErrorKind::DisplayHelp);
         let help = help.to_string();
-        for word in
-            ["serve", "migrate", "keys", "doctor", "healthcheck", "DATABASE_URL", "MANGO_BIND", "127.0.0.1:5000"]
-        {
+        for word in [
+            "serve",
+            "migrate",
+            "keys",
+            "audit",
+            "doctor",
+            "healthcheck",
+            "DATABASE_URL",
+            "MANGO_BIND",
+            "127.0.0.1:5000",
+        ] {
             assert!(help.contains(word), "{word} is not in\n{help}");
         }
         let version = Cli::try_parse_from(["mango", "--version"]).unwrap_err();

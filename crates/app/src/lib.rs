@@ -1,5 +1,6 @@
 //! The parts of the server that the binary `mango` is wired from.
 
+pub mod audit;
 pub mod background;
 pub mod cli;
 pub mod config;

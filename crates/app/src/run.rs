@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use mango_domain::model::{AuditEntry, AuditEvent};
 use mango_domain::ports::Clock as _;
 use mango_persistence::Database;
 use tokio::net::TcpSocket;
@@ -20,7 +21,7 @@ use crate::server::{self, Stopped};
 use crate::signals::Signals;
 use crate::system::{OsRandom, SystemClock};
 use crate::telemetry::{logs, metrics};
-use crate::{background, doctor, folders, migrate, probe, wiring};
+use crate::{audit, background, doctor, folders, migrate, probe, wiring};
 
 /// Connections that may wait to be accepted: all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -47,7 +48,8 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Migrate { down: None, .. } => migrate::up(&settings).await,
             Command::Migrate { down: Some(count), yes } => migrate::down(&settings, count, yes).await,
-            Command::Keys { action } => manage_keys(&settings, action),
+            Command::Keys { action } => manage_keys(&settings, action).await,
+            Command::Audit { limit, json } => show_audit(&settings, limit, json).await,
             _ => serve(&settings).await,
         }
     });
@@ -102,6 +104,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
         let stopped = running.stop(wired.hub.shutdown()).await;
         let settled = timeout_at(deadline, async {
             wired.http.changes.finished().await;
+            wired.audit.finish().await;
             database.close().await;
         });
         (stopped, settled.await.is_ok())
@@ -166,16 +169,21 @@ fn make_folder(path: &Path) -> anyhow::Result<()> {
     folders::make(path).with_context(|| format!("cannot make the folder {}", path.display()))
 }
 
-fn manage_keys(settings: &Settings, action: KeysAction) -> anyhow::Result<ExitCode> {
-    let mut out = io::stdout().lock();
+async fn manage_keys(settings: &Settings, action: KeysAction) -> anyhow::Result<ExitCode> {
     match action {
         KeysAction::List => {
+            let mut out = io::stdout().lock();
             for line in keys::list(settings, SystemClock.now())? {
                 writeln!(out, "{line}")?;
             }
         }
         KeysAction::Rotate => {
             let Rotated { kid, retired, until, removed } = keys::rotate(settings, &OsRandom, SystemClock.now())?;
+            if let Err(error) = note_rotation(settings).await {
+                // The keys have been rotated all the same.
+                tracing::warn!(error = format!("{error:#}"), "the audit log lacks the rotation");
+            }
+            let mut out = io::stdout().lock();
             writeln!(out, "{kid} signs from now on; a running server takes it up within seconds")?;
             let until = until.map_or_else(String::new, |until| until.format(" until %F %T UTC").to_string());
             writeln!(out, "{retired} checks what it signed{until}")?;
@@ -185,6 +193,32 @@ fn manage_keys(settings: &Settings, action: KeysAction) -> anyhow::Result<ExitCo
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn note_rotation(settings: &Settings) -> anyhow::Result<()> {
+    let Some(database) = open_existing(settings).await? else { return Ok(()) };
+    let event = AuditEvent::KeyRotated;
+    let entry = AuditEntry { at: SystemClock.now(), event, user: None, session: None, address: None };
+    let noted = database.audit().append(vec![entry]).await;
+    database.close().await;
+    Ok(noted?)
+}
+
+async fn show_audit(settings: &Settings, limit: u32, json: bool) -> anyhow::Result<ExitCode> {
+    let Some(database) = open_existing(settings).await? else { return Ok(ExitCode::SUCCESS) };
+    let entries = database.audit().newest(limit).await;
+    database.close().await;
+    let entries = entries.context("the audit log cannot be read; `mango migrate` makes it if it is not there yet")?;
+    audit::show(&entries, json, &mut io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the database, unless that would make one.
+async fn open_existing(settings: &Settings) -> anyhow::Result<Option<Database>> {
+    if settings.database.file().is_some_and(|file| !file.exists()) {
+        return Ok(None);
+    }
+    Ok(Some(Database::connect(&settings.database, wiring::database_options(settings)).await?))
 }
 
 fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {

@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::QueuedAudit;
 use crate::config::{CookieSecure, CorsOrigins, Settings};
 use crate::keys;
 use crate::server::{Origins, Sockets};
@@ -38,6 +39,8 @@ pub struct Wired {
     pub use_cases: Arc<UseCases>,
     /// The keys of access tokens.
     pub keys: Arc<KeyRing>,
+    /// The audit log, to be finished before the database is closed.
+    pub audit: Arc<QueuedAudit>,
     /// Cancelled when the server is to count as not ready any more.
     pub stopping: CancellationToken,
 }
@@ -65,7 +68,9 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         access_ttl: settings.access_ttl,
         refresh_ttl: settings.refresh_ttl,
         max_content: settings.max_content,
+        audit_retention: settings.audit_retention,
     };
+    let audit = Arc::new(QueuedAudit::new(database.audit()));
     let socket_options = mango_socketio::Options::new(settings.max_content);
     let (hub, service) = mango_socketio::build(&socket_options);
     let ports = Ports {
@@ -75,6 +80,7 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         messages: database.messages(),
         likes: database.likes(),
         changes: database.changes(),
+        audit: audit.clone(),
         passwords: Arc::new(Argon2Passwords::new(mango_security::PoolSize::default(), random.clone())?),
         tokens: Arc::new(JwtTokens::new(keys.clone(), random.clone())),
         images: Arc::new(ImageProcessor::new(limits, mango_media::PoolSize::default())),
@@ -100,7 +106,7 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         settings: http_settings(settings),
     };
     let sockets = Sockets::new(service, origins(settings), Bodies::new(BodyLimits::up_to(socket_options.max_message)));
-    Ok(Wired { http, sockets, hub, use_cases, keys, stopping })
+    Ok(Wired { http, sockets, hub, use_cases, keys, audit, stopping })
 }
 
 fn http_settings(settings: &Settings) -> mango_http::Settings {

@@ -19,7 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::Timestamp;
-use mango_domain::ports::{Changes, Chats, Likes, Messages, Sessions, Users};
+use mango_domain::ports::{Audit, Changes, Chats, Likes, Messages, Sessions, Users};
 use thiserror::Error;
 
 use self::migrations::Direction;
@@ -82,7 +82,7 @@ pub struct Facts {
 
 /// What stands behind a [`Database`], of either kind.
 #[async_trait]
-trait Store: Users + Sessions + Chats + Messages + Likes + Changes {
+trait Store: Users + Sessions + Chats + Messages + Likes + Changes + Audit {
     async fn ping(&self) -> Result<(), Failure>;
     async fn facts(&self) -> Result<Facts, Failure>;
     async fn applied_migrations(&self) -> Result<Vec<String>, Failure>;
@@ -214,6 +214,12 @@ impl Database {
     /// The store of what changed since when.
     #[must_use]
     pub fn changes(&self) -> Arc<dyn Changes> {
+        self.store.clone()
+    }
+
+    /// The audit log.
+    #[must_use]
+    pub fn audit(&self) -> Arc<dyn Audit> {
         self.store.clone()
     }
 

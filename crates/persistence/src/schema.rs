@@ -102,6 +102,18 @@ macro_rules! schema {
 
             diesel::table! {
                 use diesel::sql_types::*;
+                audit_log (id) {
+                    id -> BigInt,
+                    at -> $Time,
+                    event -> Text,
+                    user_id -> Nullable<BigInt>,
+                    session_id -> Nullable<BigInt>,
+                    address -> Nullable<Text>,
+                }
+            }
+
+            diesel::table! {
+                use diesel::sql_types::*;
                 epoch (name) {
                     name -> Text,
                     one -> Bool,

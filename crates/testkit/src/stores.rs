@@ -1,8 +1,8 @@
-//! The six store ports together, as a test holds them.
+//! The seven store ports together, as a test holds them.
 
 use std::sync::Arc;
 
-use mango_domain::ports::{Changes, Chats, Likes, Messages, Sessions, Users};
+use mango_domain::ports::{Audit, Changes, Chats, Likes, Messages, Sessions, Users};
 
 /// One backend's adapters of the store ports, all over the same data.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct Stores {
     pub likes: Arc<dyn Likes>,
     /// What changed since when.
     pub changes: Arc<dyn Changes>,
+    /// What happened to accounts.
+    pub audit: Arc<dyn Audit>,
 }
 
 /// Holds a fresh, empty backend for one test, with whatever must live as long as the test: a folder, a database, a pool.

@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of `.env.example`.
-pub const SETTINGS: [&Setting; 18] = [
+pub const SETTINGS: [&Setting; 19] = [
     &BIND,
     &DATA_DIR,
     &DATABASE_URL,
@@ -30,6 +30,7 @@ pub const SETTINGS: [&Setting; 18] = [
     &JWT_SECRET_PREVIOUS,
     &ACCESS_TTL,
     &REFRESH_TTL,
+    &AUDIT_RETENTION,
     &COOKIE_SECURE,
     &CORS_ORIGINS,
     &MAX_BODY,
@@ -130,6 +131,15 @@ pub const REFRESH_TTL: Setting = Setting {
     name: "MANGO_REFRESH_TTL",
     default: "30d",
     help: "how long a refresh token is good",
+    allowed: A_DURATION,
+    secret: false,
+};
+
+/// `MANGO_AUDIT_RETENTION`
+pub const AUDIT_RETENTION: Setting = Setting {
+    name: "MANGO_AUDIT_RETENTION",
+    default: "90d",
+    help: "how long the audit log of logins and the like is kept",
     allowed: A_DURATION,
     secret: false,
 };

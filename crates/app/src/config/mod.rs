@@ -35,6 +35,8 @@ pub struct Settings {
     pub access_ttl: Duration,
     /// How long a refresh token is good (`MANGO_REFRESH_TTL`).
     pub refresh_ttl: Duration,
+    /// How long the audit log is kept (`MANGO_AUDIT_RETENTION`).
+    pub audit_retention: Duration,
     /// Which web pages may call the server (`MANGO_CORS_ORIGINS`).
     pub cors_origins: CorsOrigins,
     /// Most bytes of a request's body (`MANGO_MAX_BODY`).
@@ -133,6 +135,7 @@ impl Settings {
         let jwt_secret_previous = source.read(&c::JWT_SECRET_PREVIOUS, parse::secret);
         let access_ttl = source.read(&c::ACCESS_TTL, parse::lifetime);
         let refresh_ttl = source.read(&c::REFRESH_TTL, parse::lifetime);
+        let audit_retention = source.read(&c::AUDIT_RETENTION, parse::lifetime);
         let cors_origins = source.read(&c::CORS_ORIGINS, parse::origins);
         let max_body = source.read(&c::MAX_BODY, parse::size);
         let max_content = source.read(&c::MAX_CONTENT, parse::size);
@@ -154,6 +157,7 @@ impl Settings {
                 jwt_secret_previous: jwt_secret_previous?,
                 access_ttl: access_ttl?,
                 refresh_ttl: refresh_ttl?,
+                audit_retention: audit_retention?,
                 cors_origins: cors_origins?,
                 max_body: max_body?,
                 max_content: max_content?,

@@ -31,7 +31,7 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 }
 
 /// What each metric means, and which of its series are there from the start. A test finds those that are recorded and not listed.
-const MEANINGS: [(Kind, &str, Series, &str); 18] = [
+const MEANINGS: [(Kind, &str, Series, &str); 19] = [
     (Counter, "mango_http_requests_total", Later, "Requests answered, by method, route and status."),
     (Histogram, "mango_http_request_duration_seconds", Later, "Time to answer a request, by route."),
     (Gauge, "mango_sockets", Single, "Sockets that are connected."),
@@ -61,6 +61,7 @@ const MEANINGS: [(Kind, &str, Series, &str); 18] = [
         "Connections to the database and callers that wait for one, by pool and state.",
     ),
     (Histogram, "mango_image_duration_seconds", Later, "Time to decode, resize and encode an image, by operation."),
+    (Counter, "mango_audit_lost_total", Single, "Entries of the audit log that could not be written."),
     (Counter, "mango_photos_swept_total", Single, "Photos, whole or half written, removed because no user has them."),
     (Histogram, "mango_password_hash_duration_seconds", Single, "Time to hash one password."),
     (Counter, "mango_password_refused_total", Single, "Logins and sign-ups refused because too many were waiting."),

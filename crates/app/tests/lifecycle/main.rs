@@ -6,6 +6,7 @@
     reason = "a helper that fails should fail its test"
 )]
 
+mod audit;
 #[path = "../support/client.rs"]
 mod client;
 mod commands;

@@ -1,5 +1,6 @@
 //! Entities and value types. A value type can only be made from what is valid, so that nothing behind it checks again.
 
+pub mod audit;
 pub mod chat;
 pub mod event;
 pub mod ids;
@@ -13,6 +14,7 @@ pub mod text;
 pub mod time;
 pub mod user;
 
+pub use audit::{AuditEntry, AuditEvent};
 pub use chat::{Chat, ChatKind, ChatMember, ChatName, ChatRecord, DirectPair, MemberList, NewChat, PinToggle};
 pub use event::{ConnectionId, Event, Origin};
 pub use ids::{ChatId, MessageId, Seq, SessionId, UserId, Version};

@@ -157,6 +157,8 @@ pub enum Rotation {
     Unknown,
     /// It was replaced by a successor that has been used since: somebody has a copy. The session is now revoked.
     Reused {
+        /// Whose session.
+        user: UserId,
         /// The session that was revoked.
         session: SessionId,
     },

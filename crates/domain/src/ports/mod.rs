@@ -3,6 +3,7 @@
 //! A method is one atomic operation of the business. `Ok(None)` says that something is not there; a [`Failure`](crate::Failure)
 //! says that the port could not find out. Every adapter of a store passes the contract suite in `mango-testkit`.
 
+pub mod audit;
 pub mod changes;
 pub mod chats;
 pub mod clock;
@@ -18,6 +19,7 @@ pub mod sessions;
 pub mod tokens;
 pub mod users;
 
+pub use audit::Audit;
 pub use changes::Changes;
 pub use chats::{Chats, CreateChatError, CreatedChat, StoredChat};
 pub use clock::Clock;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::error::{Unauthenticated, chain};
-use crate::model::{Credentials, Grant, NewSession, Password, Phone, Visit};
+use crate::model::{AuditEvent, Credentials, Grant, NewSession, Password, Phone, Visit};
 use crate::ports::{Passwords, Sessions, Users};
+use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
 use crate::{Error, Failure, Result};
 
@@ -14,6 +15,7 @@ pub struct LogIn {
     passwords: Arc<dyn Passwords>,
     sessions: Arc<dyn Sessions>,
     granter: Granter,
+    auditor: Auditor,
 }
 
 impl LogIn {
@@ -22,8 +24,9 @@ impl LogIn {
         passwords: Arc<dyn Passwords>,
         sessions: Arc<dyn Sessions>,
         granter: Granter,
+        auditor: Auditor,
     ) -> Self {
-        Self { users, passwords, sessions, granter }
+        Self { users, passwords, sessions, granter, auditor }
     }
 
     /// Checks the password and begins a session. An unknown phone takes as long as a wrong password. A password that was hashed with
@@ -39,7 +42,15 @@ impl LogIn {
         let password = Password::attempt(password);
         let hash = known.as_ref().map(|known| known.password.clone());
         let matches = self.passwords.verify(password.clone(), hash).await?;
-        let known = known.filter(|_| matches).ok_or(Error::Unauthenticated(Unauthenticated::Credentials))?;
+        let address = visit.address;
+        let known = match known {
+            Some(known) if matches => known,
+            other => {
+                let user = other.map(|known| known.user);
+                self.auditor.note(AuditEvent::LoginFailed, user, [None], address).await;
+                return Err(Error::Unauthenticated(Unauthenticated::Credentials));
+            }
+        };
         let user = known.user;
         if self.passwords.is_outdated(&known.password)
             && let Err(failure) = self.rehash(&known, password).await
@@ -51,6 +62,7 @@ impl LogIn {
         let refresh = fresh.hash.clone();
         let session = NewSession { user, visit, refresh, created_at: fresh.now, expires_at: fresh.expires_at };
         let session = self.sessions.begin(session).await?;
+        self.auditor.note(AuditEvent::LoggedIn, Some(user), [Some(session)], address).await;
         self.granter.grant(user, session, fresh)
     }
 

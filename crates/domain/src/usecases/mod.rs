@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ports::{
-    Changes, Chats, Clock, Events, Images, Likes, Media, Messages, Passwords, Presence, Random, Sessions, Tokens, Users,
+    Audit, Changes, Chats, Clock, Events, Images, Likes, Media, Messages, Passwords, Presence, Random, Sessions,
+    Tokens, Users,
 };
 
+pub mod audit;
 pub mod authenticate;
 pub mod check_picture;
 pub mod come_online;
@@ -44,6 +46,8 @@ pub struct Policy {
     pub refresh_ttl: Duration,
     /// Most bytes of a message's content.
     pub max_content: usize,
+    /// How long the audit log is kept.
+    pub audit_retention: Duration,
 }
 
 /// Every port, for wiring.
@@ -56,6 +60,7 @@ pub struct Ports {
     pub messages: Arc<dyn Messages>,
     pub likes: Arc<dyn Likes>,
     pub changes: Arc<dyn Changes>,
+    pub audit: Arc<dyn Audit>,
     pub passwords: Arc<dyn Passwords>,
     pub tokens: Arc<dyn Tokens>,
     pub images: Arc<dyn Images>,
@@ -83,6 +88,7 @@ pub struct UseCases {
     pub list_sessions: list_sessions::ListSessions,
     pub log_in: log_in::LogIn,
     pub log_out: log_out::LogOut,
+    pub prune_audit: audit::PruneAudit,
     pub purge_sessions: purge_sessions::PurgeSessions,
     pub refresh_session: refresh_session::RefreshSession,
     pub register: register::Register,
@@ -105,6 +111,7 @@ impl UseCases {
             messages,
             likes,
             changes,
+            audit,
             passwords,
             tokens,
             images,
@@ -115,6 +122,7 @@ impl UseCases {
             random,
         } = ports;
         let photos = photos::Photos::new(images.clone(), media.clone(), random);
+        let auditor = audit::Auditor::new(audit.clone(), clock.clone());
         let granter = grant::Granter::new(tokens.clone(), clock.clone(), policy);
         Self {
             authenticate: authenticate::Authenticate::new(tokens.clone(), sessions.clone(), clock.clone()),
@@ -131,25 +139,39 @@ impl UseCases {
                 sessions.clone(),
                 events.clone(),
                 clock.clone(),
+                auditor.clone(),
             ),
-            end_session: end_session::EndSession::new(sessions.clone(), events.clone(), clock.clone()),
+            end_session: end_session::EndSession::new(sessions.clone(), events.clone(), clock.clone(), auditor.clone()),
             get_chat: get_chat::GetChat::new(chats.clone(), presence.clone()),
             get_user: get_user::GetUser::new(users.clone(), presence.clone()),
             go_offline: go_offline::GoOffline::new(presence.clone(), users.clone(), clock.clone()),
             list_chats: list_chats::ListChats::new(chats.clone(), presence.clone()),
             list_messages: list_messages::ListMessages::new(messages.clone()),
             list_sessions: list_sessions::ListSessions::new(sessions.clone()),
-            log_in: log_in::LogIn::new(users.clone(), passwords.clone(), sessions.clone(), granter.clone()),
-            log_out: log_out::LogOut::new(sessions.clone(), events.clone(), clock.clone()),
+            log_in: log_in::LogIn::new(
+                users.clone(),
+                passwords.clone(),
+                sessions.clone(),
+                granter.clone(),
+                auditor.clone(),
+            ),
+            log_out: log_out::LogOut::new(sessions.clone(), events.clone(), clock.clone(), auditor.clone()),
+            prune_audit: audit::PruneAudit::new(audit, clock.clone(), policy.audit_retention),
             purge_sessions: purge_sessions::PurgeSessions::new(sessions.clone(), clock.clone()),
-            refresh_session: refresh_session::RefreshSession::new(sessions, tokens, events.clone(), granter),
+            refresh_session: refresh_session::RefreshSession::new(
+                sessions,
+                tokens,
+                events.clone(),
+                granter,
+                auditor.clone(),
+            ),
             register: register::Register::new(users.clone(), passwords.clone(), photos.clone(), clock.clone()),
             send_message: send_message::SendMessage::new(messages, events.clone(), clock.clone(), policy.max_content),
             sweep_photos: sweep_photos::SweepPhotos::new(media, users.clone(), clock.clone()),
             sync: sync::Sync::new(changes, presence.clone()),
             toggle_like: toggle_like::ToggleLike::new(likes, events.clone(), clock.clone()),
             toggle_pin: toggle_pin::TogglePin::new(chats, events.clone(), clock.clone()),
-            update_user: update_user::UpdateUser::new(users, passwords, photos, presence, events, clock),
+            update_user: update_user::UpdateUser::new(users, passwords, photos, presence, events, clock, auditor),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::error::Unauthenticated;
-use crate::model::{Event, Grant, RefreshToken, Renewal, Rotation};
+use crate::model::{AuditEvent, Event, Grant, RefreshToken, Renewal, Rotation};
 use crate::ports::{Events, Sessions, Tokens};
+use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
 use crate::{Error, Result};
 
@@ -15,6 +16,7 @@ pub struct RefreshSession {
     tokens: Arc<dyn Tokens>,
     events: Arc<dyn Events>,
     granter: Granter,
+    auditor: Auditor,
 }
 
 impl RefreshSession {
@@ -23,8 +25,9 @@ impl RefreshSession {
         tokens: Arc<dyn Tokens>,
         events: Arc<dyn Events>,
         granter: Granter,
+        auditor: Auditor,
     ) -> Self {
-        Self { sessions, tokens, events, granter }
+        Self { sessions, tokens, events, granter, auditor }
     }
 
     /// Replaces the token. The old one stays good until its successor is first used, since the reply may get lost; after that it
@@ -39,9 +42,10 @@ impl RefreshSession {
         match self.sessions.rotate(&presented, renewal).await? {
             Rotation::Rotated { user, session } => self.granter.grant(user, session, fresh),
             Rotation::Unknown => Err(Error::Unauthenticated(Unauthenticated::Malformed)),
-            Rotation::Reused { session } => {
+            Rotation::Reused { user, session } => {
                 tracing::warn!(%session, "a replaced refresh token was presented, the session is revoked");
                 self.events.publish(Event::SessionsEnded { sessions: vec![session] }).await;
+                self.auditor.note(AuditEvent::RefreshReused, Some(user), [Some(session)], address).await;
                 Err(Error::Unauthenticated(Unauthenticated::Revoked))
             }
         }

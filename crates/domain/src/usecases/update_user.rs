@@ -1,9 +1,11 @@
 //! Changes that users make to themselves.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{Description, Event, Password, Phone, Principal, Profile, UserChange, UserId, UserName};
+use crate::model::{AuditEvent, Description, Event, Password, Phone, Principal, Profile, UserChange, UserId, UserName};
 use crate::ports::{Clock, Events, Passwords, Presence, UpdateUserError, Users};
+use crate::usecases::audit::Auditor;
 use crate::usecases::photos::Photos;
 use crate::{Error, Result};
 
@@ -15,6 +17,7 @@ pub struct UpdateUser {
     presence: Arc<dyn Presence>,
     events: Arc<dyn Events>,
     clock: Arc<dyn Clock>,
+    auditor: Auditor,
 }
 
 /// What to change; `None` leaves a field as it is, `Some(None)` empties it.
@@ -40,8 +43,9 @@ impl UpdateUser {
         presence: Arc<dyn Presence>,
         events: Arc<dyn Events>,
         clock: Arc<dyn Clock>,
+        auditor: Auditor,
     ) -> Self {
-        Self { users, passwords, photos, presence, events, clock }
+        Self { users, passwords, photos, presence, events, clock, auditor }
     }
 
     /// Makes the change, all of it or nothing. The files of a replaced photo go once the change is committed, those of a new one
@@ -52,7 +56,13 @@ impl UpdateUser {
     /// # Errors
     /// [`Error::Forbidden`] for anybody else's id; [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not
     /// taken.
-    pub async fn run(&self, principal: &Principal, id: UserId, edit: ProfileEdit) -> Result<Profile> {
+    pub async fn run(
+        &self,
+        principal: &Principal,
+        id: UserId,
+        edit: ProfileEdit,
+        address: Option<IpAddr>,
+    ) -> Result<Profile> {
         if id != principal.user {
             return Err(Error::Forbidden("you can change nobody but yourself"));
         }
@@ -66,7 +76,7 @@ impl UpdateUser {
             Some(None) => Some(None),
             None => None,
         };
-        let new_photo = photo.clone().flatten();
+        let (new_photo, new_password) = (photo.clone().flatten(), password.is_some());
         let keep_session = Some(principal.session);
         let change = UserChange { phone, password, name, photo, description, keep_session };
         let decided = match self.users.update(id, change, self.clock.now()).await {
@@ -81,6 +91,9 @@ impl UpdateUser {
         self.photos.discard(updated.old_photo.as_ref()).await;
         if !updated.revoked.is_empty() {
             self.events.publish(Event::SessionsEnded { sessions: updated.revoked }).await;
+        }
+        if new_password {
+            self.auditor.note(AuditEvent::PasswordChanged, Some(id), [keep_session], address).await;
         }
         let online = self.presence.online(&[id]).await?.contains(&id);
         Ok(Profile { user: updated.user, online, own: true })

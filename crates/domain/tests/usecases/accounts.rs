@@ -33,7 +33,7 @@ async fn a_taken_phone_is_refused() {
     house.log_in(1).await;
     let me = house.user(3).await;
     let edit = ProfileEdit { phone: Some(phone(1)), name: Some(None), ..ProfileEdit::default() };
-    check_refused(house.cases.update_user.run(&me, me.user, edit).await, "phone taken");
+    check_refused(house.cases.update_user.run(&me, me.user, edit, None).await, "phone taken");
     let untouched = house.cases.get_user.run(&me, me.user).await.expect("get").user;
     assert_eq!((untouched.phone, untouched.name), (phone(3), account(3).name), "all of it or nothing");
 }
@@ -46,8 +46,8 @@ async fn a_broken_store_is_a_failure_and_not_a_user() {
     let me = house.user(1).await;
     house.memory.store.fail_next("update user");
     let edit = || ProfileEdit { name: Some(None), ..ProfileEdit::default() };
-    check_refused(house.cases.update_user.run(&me, me.user, edit()).await, "failed update user");
-    house.cases.update_user.run(&me, me.user, edit()).await.expect("the second try");
+    check_refused(house.cases.update_user.run(&me, me.user, edit(), None).await, "failed update user");
+    house.cases.update_user.run(&me, me.user, edit(), None).await.expect("the second try");
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn an_edit_changes_what_it_names() {
     let house = House::new();
     let me = house.user(1).await;
     let before = house.cases.get_user.run(&me, me.user).await.expect("get");
-    assert_eq!(house.cases.update_user.run(&me, me.user, ProfileEdit::default()).await.expect("edit"), before);
+    assert_eq!(house.cases.update_user.run(&me, me.user, ProfileEdit::default(), None).await.expect("edit"), before);
 
     let name = UserName::parse("New Name").expect("a name");
     let description = Description::parse("new").expect("a description");
@@ -65,14 +65,14 @@ async fn an_edit_changes_what_it_names() {
         description: Some(Some(description.clone())),
         ..ProfileEdit::default()
     };
-    let after = house.cases.update_user.run(&me, me.user, edit).await.expect("edit");
+    let after = house.cases.update_user.run(&me, me.user, edit, None).await.expect("edit");
     assert!(after.own);
     assert_eq!((&after.user.phone, &after.user.name), (&phone(9), &Some(name)));
     assert_eq!(after.user.description, Some(description));
     assert_eq!(house.cases.get_user.run(&me, me.user).await.expect("get"), after);
 
     let edit = ProfileEdit { name: Some(None), description: Some(None), ..ProfileEdit::default() };
-    let emptied = house.cases.update_user.run(&me, me.user, edit).await.expect("edit").user;
+    let emptied = house.cases.update_user.run(&me, me.user, edit, None).await.expect("edit").user;
     assert_eq!((emptied.name, emptied.description, emptied.phone), (None, None, phone(9)));
     assert!(house.news().is_empty(), "no session has ended");
     house.cases.log_in.run(phone(9).as_str(), password(1), Visit::default()).await.expect("log in with the new phone");
@@ -89,7 +89,7 @@ async fn a_new_password_ends_all_other_sessions_and_says_so() {
     let lost = [house.log_in(1).await, house.log_in(1).await];
     let new_password = || Password::parse("another password".to_owned()).expect("a password");
     let edit = ProfileEdit { password: Some(new_password()), ..ProfileEdit::default() };
-    house.cases.update_user.run(&kept, kept.user, edit.clone()).await.expect("edit");
+    house.cases.update_user.run(&kept, kept.user, edit.clone(), None).await.expect("edit");
     house.check_news(&[Event::SessionsEnded { sessions: lost.iter().map(|principal| principal.session).collect() }]);
 
     for (principal, live) in [(&kept, true), (&lost[0], false), (&lost[1], false), (&stranger, true)] {
@@ -103,9 +103,9 @@ async fn a_new_password_ends_all_other_sessions_and_says_so() {
     house.cases.log_in.run(phone(1).as_str(), "another password".to_owned(), Visit::default()).await.expect("log in");
 
     // That login began one more session, which the next change ends; after that there is nothing to tell.
-    house.cases.update_user.run(&kept, kept.user, edit.clone()).await.expect("edit");
+    house.cases.update_user.run(&kept, kept.user, edit.clone(), None).await.expect("edit");
     assert_eq!(house.news().len(), 1);
-    house.cases.update_user.run(&kept, kept.user, edit).await.expect("edit");
+    house.cases.update_user.run(&kept, kept.user, edit, None).await.expect("edit");
     assert!(house.news().is_empty());
 }
 
@@ -117,5 +117,5 @@ async fn a_user_who_is_gone_cannot_be_changed() {
         session: SessionId::new(1),
         expires_at: house.memory.clock.now() + TimeDelta::hours(1),
     };
-    check_refused(house.cases.update_user.run(&gone, gone.user, ProfileEdit::default()).await, "no user");
+    check_refused(house.cases.update_user.run(&gone, gone.user, ProfileEdit::default(), None).await, "no user");
 }

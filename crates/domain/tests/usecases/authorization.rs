@@ -66,7 +66,7 @@ async fn nobody_changes_anybody_else() {
     for id in [other.user, UserId::new(1_000_000)] {
         let edit =
             ProfileEdit { name: Some(None), picture: Some(Some(b"no picture".to_vec())), ..ProfileEdit::default() };
-        check_refused(house.cases.update_user.run(&me, id, edit).await, "forbidden");
+        check_refused(house.cases.update_user.run(&me, id, edit, None).await, "forbidden");
     }
     let untouched = house.cases.get_user.run(&other, other.user).await.expect("get");
     assert!(untouched.user.name.is_some());

@@ -61,7 +61,7 @@ async fn a_session_ends_for_its_user_alone_and_once() {
     let house = House::new();
     let [me, other] = house.users().await;
     let (lost, grant) = house.visit(1, "A phone", "192.0.2.1").await;
-    let end = async |who: &Principal, session| house.cases.end_session.run(who, session).await;
+    let end = async |who: &Principal, session| house.cases.end_session.run(who, session, None).await;
     check_refused(end(&other, lost.session).await, "no session");
     check_refused(end(&me, SessionId::new(1_000_000)).await, "no session");
     assert!(house.is_live(&lost).await && house.news().is_empty());
@@ -84,11 +84,11 @@ async fn all_other_sessions_end_at_once() {
     let house = House::new();
     let [me, other] = house.users().await;
     let (one, two) = (house.log_in(1).await, house.log_in(1).await);
-    house.cases.end_other_sessions.run(&two).await.expect("end others");
+    house.cases.end_other_sessions.run(&two, None).await.expect("end others");
     house.check_news(&[Event::SessionsEnded { sessions: vec![me.session, one.session] }]);
     let live = [house.is_live(&me).await, house.is_live(&one).await, house.is_live(&two).await];
     assert_eq!((live, house.is_live(&other).await), ([false, false, true], true));
-    house.cases.end_other_sessions.run(&two).await.expect("end none");
+    house.cases.end_other_sessions.run(&two, None).await.expect("end none");
     assert!(house.news().is_empty(), "there is nothing to tell");
 }
 
@@ -97,9 +97,9 @@ async fn when_the_store_fails_nothing_is_told() {
     let house = House::new();
     let me = house.user(1).await;
     house.memory.store.fail_next("revoke sessions");
-    check_refused(house.cases.end_other_sessions.run(&me).await, "failed revoke sessions");
+    check_refused(house.cases.end_other_sessions.run(&me, None).await, "failed revoke sessions");
     house.memory.store.fail_next("revoke session");
-    check_refused(house.cases.end_session.run(&me, me.session).await, "failed revoke session");
+    check_refused(house.cases.end_session.run(&me, me.session, None).await, "failed revoke session");
     house.memory.store.fail_next("list sessions");
     check_refused(house.cases.list_sessions.run(&me).await, "failed list sessions");
     assert!(house.news().is_empty() && house.is_live(&me).await);

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "helpers of tests are outside the functions that clippy takes for tests")]
 
 mod accounts;
+mod audit;
 mod authorization;
 mod chats;
 mod devices;

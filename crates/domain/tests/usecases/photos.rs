@@ -57,7 +57,7 @@ async fn a_sign_up_that_is_refused_leaves_neither_user_nor_files() {
 async fn a_replaced_photo_goes_and_a_refused_one_leaves_the_old() {
     let house = House::new();
     let [me, _other] = house.users().await;
-    let update = |edit| house.cases.update_user.run(&me, me.user, edit);
+    let update = |edit| house.cases.update_user.run(&me, me.user, edit, None);
 
     let first = update(new_picture(Some(picture()))).await.expect("edit").user.photo.expect("a photo");
     assert_eq!(house.memory.media.photos(), std::slice::from_ref(&first));
@@ -86,10 +86,10 @@ async fn a_replaced_photo_goes_and_a_refused_one_leaves_the_old() {
 async fn an_edit_of_other_fields_keeps_the_photo() {
     let house = House::new();
     let me = house.user(1).await;
-    house.cases.update_user.run(&me, me.user, new_picture(Some(picture()))).await.expect("edit");
+    house.cases.update_user.run(&me, me.user, new_picture(Some(picture())), None).await.expect("edit");
     let photo = photo_of(&house, &me).await.expect("a photo");
     let edit = ProfileEdit { name: Some(None), ..ProfileEdit::default() };
-    house.cases.update_user.run(&me, me.user, edit).await.expect("edit");
+    house.cases.update_user.run(&me, me.user, edit, None).await.expect("edit");
     assert_eq!(photo_of(&house, &me).await, Some(photo.clone()));
     assert_eq!(house.memory.media.photos(), [photo]);
 }
@@ -131,7 +131,7 @@ async fn a_change_of_which_nobody_knows_keeps_both_photos_until_a_sweep() {
     for committed in [false, true] {
         let house = House::new();
         let me = house.user(1).await;
-        let update = || house.cases.update_user.run(&me, me.user, new_picture(Some(picture())));
+        let update = || house.cases.update_user.run(&me, me.user, new_picture(Some(picture())), None);
         let first = update().await.expect("edit").user.photo;
         match committed {
             true => house.memory.store.lose_next_answer("update user"),

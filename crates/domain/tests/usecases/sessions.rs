@@ -178,11 +178,11 @@ async fn a_logout_ends_one_session_and_says_so_once() {
     let other = house.user(1).await;
     let grant = house.grant(1).await;
     let me = house.who(&grant).await;
-    house.cases.log_out.run(&me).await.expect("log out");
+    house.cases.log_out.run(&me, None).await.expect("log out");
     house.check_news(&[Event::SessionsEnded { sessions: vec![me.session] }]);
     check_refused(house.cases.authenticate.run(grant.access_token.expose()).await, "unauthenticated Revoked");
     check_refused(house.cases.refresh_session.run(&grant.refresh_token, None).await, "unauthenticated Malformed");
-    house.cases.log_out.run(&me).await.expect("log out again");
+    house.cases.log_out.run(&me, None).await.expect("log out again");
     assert!(house.news().is_empty());
     assert!(house.memory.stores().sessions.is_live(other.session, other.user).await.expect("is live"));
 }

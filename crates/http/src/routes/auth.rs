@@ -85,8 +85,8 @@ pub(crate) async fn refresh(
     )
 )]
 pub(crate) async fn log_out(request: HttpRequest, state: State, caller: Caller) -> Result<HttpResponse, HttpError> {
-    let principal = caller.principal;
-    state.change(|mango| async move { mango.log_out.run(&principal).await }).await?;
+    let (principal, address) = (caller.principal, peer::address(&request));
+    state.change(|mango| async move { mango.log_out.run(&principal, address).await }).await?;
     Ok(HttpResponse::NoContent().cookie(cookie::removal(&request, &state)).finish())
 }
 

@@ -8,6 +8,7 @@ use mango_domain::model::SessionId;
 use super::cookie;
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, State};
+use crate::peer;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -54,7 +55,8 @@ pub(crate) async fn end_session(
     caller: Caller<Id<SessionId>>,
 ) -> Result<HttpResponse, HttpError> {
     let Caller { principal, rest: Id(session) } = caller;
-    state.change(|mango| async move { mango.end_session.run(&principal, session).await }).await?;
+    let address = peer::address(&request);
+    state.change(|mango| async move { mango.end_session.run(&principal, session, address).await }).await?;
     let mut response = HttpResponse::NoContent();
     if session == principal.session {
         response.cookie(cookie::removal(&request, &state));
@@ -73,8 +75,12 @@ pub(crate) async fn end_session(
         (status = 507, description = "There is no room to note it"),
     )
 )]
-pub(crate) async fn end_other_sessions(state: State, caller: Caller) -> Result<HttpResponse, HttpError> {
-    let principal = caller.principal;
-    state.change(|mango| async move { mango.end_other_sessions.run(&principal).await }).await?;
+pub(crate) async fn end_other_sessions(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+) -> Result<HttpResponse, HttpError> {
+    let (principal, address) = (caller.principal, peer::address(&request));
+    state.change(|mango| async move { mango.end_other_sessions.run(&principal, address).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,14 +1,18 @@
 //! Users: sign-up, profiles, and the check of pictures.
 
+use std::sync::Arc;
+
 use actix_web::http::{Method, header};
-use actix_web::{HttpResponse, mime, web};
+use actix_web::{HttpRequest, HttpResponse, mime, web};
 use mango_contract::user::{CreateUserRequest, UpdateUserRequest, UserReply, picture_reply};
 use mango_domain::model::UserId;
+use mango_domain::usecases::UseCases;
 use mango_domain::{Error, Failure};
 use utoipa::ToSchema;
 
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, Json, Picture, State};
+use crate::peer;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -86,11 +90,14 @@ pub(crate) async fn get_user(state: State, caller: Caller<Id<UserId>>) -> Result
     )
 )]
 pub(crate) async fn update_user(
+    request: HttpRequest,
     state: State,
     caller: Caller<(Id<UserId>, Json<UpdateUserRequest>)>,
 ) -> Result<HttpResponse, HttpError> {
     let Caller { principal, rest: (Id(id), Json(edit)) } = caller;
-    let profile = state.change(|mango| async move { mango.update_user.run(&principal, id, edit).await }).await?;
+    let address = peer::address(&request);
+    let change = move |mango: Arc<UseCases>| async move { mango.update_user.run(&principal, id, edit, address).await };
+    let profile = state.change(change).await?;
     Ok(HttpResponse::Accepted().json(UserReply::from(&profile)))
 }
 

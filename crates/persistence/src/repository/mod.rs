@@ -3,6 +3,7 @@
 //!
 //! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, `snapshot`, `bounded`, the macro `locking!` and a few constants.
 
+mod audit;
 mod changes;
 mod chats;
 mod commit;

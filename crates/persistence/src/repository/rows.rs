@@ -1,13 +1,16 @@
 //! Rows as they come from the tables, and what they are in the domain.
 
+use std::net::IpAddr;
+
 use diesel::prelude::*;
 use diesel::result::Error;
 use mango_domain::model::{
-    ChatId, ChatKind, ChatName, ChatRecord, ClientId, Description, Device, Message, MessageBody, MessageId,
-    MessageType, Phone, PhotoId, Seq, Session, SessionId, Timestamp, User, UserBrief, UserId, UserName, Version,
+    AuditEntry, AuditEvent, ChatId, ChatKind, ChatName, ChatRecord, ClientId, Description, Device, Message,
+    MessageBody, MessageId, MessageType, Phone, PhotoId, Seq, Session, SessionId, Timestamp, User, UserBrief, UserId,
+    UserName, Version,
 };
 
-use super::super::schema::{chats, messages, sessions, users};
+use super::super::schema::{audit_log, chats, messages, sessions, users};
 
 /// How a group is called in `chats.kind`.
 pub(super) const GROUP: &str = "group";
@@ -69,9 +72,31 @@ impl SessionRow {
         Ok(Session {
             id: SessionId::new(self.id),
             device: self.device.map(Device::from_store),
-            address: self.address.map(|text| text.parse().map_err(|_| corrupt("sessions.address"))).transpose()?,
+            address: address(self.address, "sessions.address")?,
             created_at: self.created_at,
             last_used_at: self.last_used_at,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_log)]
+pub(super) struct AuditRow {
+    at: Timestamp,
+    event: String,
+    user_id: Option<i64>,
+    session_id: Option<i64>,
+    address: Option<String>,
+}
+
+impl AuditRow {
+    pub(super) fn into_entry(self) -> QueryResult<AuditEntry> {
+        Ok(AuditEntry {
+            at: self.at,
+            event: AuditEvent::parse(&self.event).ok_or_else(|| corrupt("audit_log.event"))?,
+            user: self.user_id.map(UserId::new),
+            session: self.session_id.map(SessionId::new),
+            address: address(self.address, "audit_log.address")?,
         })
     }
 }
@@ -135,6 +160,10 @@ impl MessageRow {
 /// Reads a photo's name.
 pub(super) fn photo(raw: Option<String>) -> QueryResult<Option<PhotoId>> {
     raw.map(|raw| PhotoId::parse(&raw).ok_or_else(|| corrupt("users.photo"))).transpose()
+}
+
+fn address(raw: Option<String>, column: &'static str) -> QueryResult<Option<IpAddr>> {
+    raw.map(|raw| raw.parse().map_err(|_| corrupt(column))).transpose()
 }
 
 /// The column holds what its check should have kept out.

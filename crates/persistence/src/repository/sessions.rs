@@ -94,7 +94,7 @@ async fn rotate(conn: &mut Conn, presented: RefreshHash, renewal: Renewal) -> Qu
     };
     if base != presented.as_bytes() && parent.as_ref() != Some(&base) {
         revoke(conn, session, user, now).await?;
-        return Ok(Rotation::Reused { session: SessionId::new(session) });
+        return Ok(Rotation::Reused { user: UserId::new(user), session: SessionId::new(session) });
     }
     diesel::update(sessions::table.find(session))
         .set((

@@ -23,12 +23,13 @@ fn rows(digest: &str) -> String {
          INSERT INTO members (chat_id, user_id) VALUES (1, 1), (2, 1), (2, 2);
          INSERT INTO messages (chat_id, seq, version, sender_id, client_id, message_type, content, created_at) VALUES (1, 1, 2, 1, 'a', 'text', 'hi', {now});
          INSERT INTO pins (user_id, chat_id, created_at) VALUES (1, 1, {now});
-         INSERT INTO likes (message_id, user_id, created_at) VALUES (1, 1, {now});"
+         INSERT INTO likes (message_id, user_id, created_at) VALUES (1, 1, {now});
+         INSERT INTO audit_log (at, event) VALUES ({now}, 'login');"
     )
 }
 
 /// Statements that must fail, and the constraint that must stop them.
-const REFUSED: [(&str, &str); 38] = [
+const REFUSED: [(&str, &str); 41] = [
     ("UPDATE users SET phone = '+31600000001' WHERE id = 2", "unique"),
     ("UPDATE users SET phone = '31600000003'", "users_phone_check"),
     ("UPDATE users SET phone = '+316000x0003'", "users_phone_check"),
@@ -81,6 +82,9 @@ const REFUSED: [(&str, &str); 38] = [
     ("UPDATE messages SET client_id = 'a b'", "messages_client_id_check"),
     ("UPDATE messages SET version = NULL", "not null"),
     ("UPDATE chats SET version = 0", "chats_version_check"),
+    ("UPDATE audit_log SET event = 'a phone: +31612345678'", "audit_log_event_check"),
+    ("UPDATE audit_log SET address = 'nowhere'", "audit_log_address_check"),
+    ("UPDATE audit_log SET at = NULL", "not null"),
     ("INSERT INTO epoch (name) VALUES ('another')", "unique"),
     ("INSERT INTO likes (message_id, user_id, created_at) SELECT message_id, 99, created_at FROM likes", "foreign key"),
 ];

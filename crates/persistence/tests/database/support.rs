@@ -157,6 +157,7 @@ pub fn stores(database: &Database) -> Stores {
         messages: database.messages(),
         likes: database.likes(),
         changes: database.changes(),
+        audit: database.audit(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What there is in the database, and what is done with it.
 
-use mango_domain::model::{PageRequest, Seq, SyncRequest, UserChange, Version};
+use mango_domain::model::{AuditEntry, AuditEvent, PageRequest, Seq, SyncRequest, UserChange, Version};
 use mango_testkit::Stores;
 use mango_testkit::build::{direct, group, message, moment, phone, photo, refresh, renewal, session, unheard, user};
 
@@ -28,6 +28,10 @@ pub async fn chat(stores: &Stores) {
     stores.sessions.list(ann).await.unwrap();
     stores.sessions.revoke(live, ann, moment(9)).await.unwrap();
     stores.sessions.revoke_others(ann, live, moment(9)).await.unwrap();
+    let entry =
+        AuditEntry { at: moment(1), event: AuditEvent::LoggedIn, user: Some(ann), session: None, address: None };
+    stores.audit.append(vec![entry]).await.unwrap();
+    stores.audit.prune(moment(1)).await.unwrap();
     direct(ann, bob).create(stores).await;
     let chat = direct(bob, ann).create(stores).await.chat.record.id;
     let room = group(ann, &[bob]).add(stores).await;

@@ -38,7 +38,7 @@ async fn who_has_no_good_token_is_told_why_and_kept_out() {
     let (ann, bob) = (world.person(1).await, world.person(2).await);
     let old = world.token(ann.id, ann.session, -1);
     let foreign = world.token(ann.id, bob.session, 60);
-    world.use_cases.log_out.run(&bob.principal(&world)).await.unwrap();
+    world.use_cases.log_out.run(&bob.principal(&world), None).await.unwrap();
     let new = || world.client();
     let query = |key: &str| format!("/ws/socket.io/?EIO=4&transport=websocket&{key}={}", ann.token);
     let (missing, malformed) = ("an access token is needed", "the token is not valid");
@@ -143,7 +143,7 @@ async fn a_session_that_ends_while_one_is_being_let_in_is_noticed() {
     let ann = world.person(1).await;
     let mut client = world.client().payload(&ann.token).open().await;
     gate.arrivals(1).await;
-    world.use_cases.log_out.run(&ann.principal(&world)).await.unwrap();
+    world.use_cases.log_out.run(&ann.principal(&world), None).await.unwrap();
     gate.let_through(1);
     assert!(client.packet().await.unwrap().starts_with("40"));
     client.disconnected().await;

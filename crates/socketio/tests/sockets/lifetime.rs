@@ -49,7 +49,7 @@ async fn a_bad_token_leaves_the_old_one_in_force() {
     let world = World::new().await;
     let (ann, bob) = (world.person(1).await, world.person(2).await);
     let ended = world.session(ann.id, 3).await;
-    world.use_cases.log_out.run(&ended.principal(&world)).await.unwrap();
+    world.use_cases.log_out.run(&ended.principal(&world), None).await.unwrap();
     let mut client = world.connect(&ann).await;
     let table = [
         ("garbage".to_owned(), 401, "urn:mango:problem:unauthenticated"),
@@ -73,7 +73,7 @@ async fn a_logout_ends_the_sockets_of_its_session_alone() {
     let other_device = world.session(ann.id, 2).await;
     let (mut first, mut second) = (world.connect(&ann).await, world.connect(&ann).await);
     let mut kept = world.connect(&other_device).await;
-    world.use_cases.log_out.run(&ann.principal(&world)).await.unwrap();
+    world.use_cases.log_out.run(&ann.principal(&world), None).await.unwrap();
     first.disconnected().await;
     second.disconnected().await;
     assert_eq!(kept.events().await, []);
@@ -92,12 +92,12 @@ async fn a_session_that_is_ended_from_elsewhere_loses_its_sockets() {
     let mut last = world.connect(&left).await;
 
     let started = Instant::now();
-    world.use_cases.end_session.run(&ann.principal(&world), lost.session).await.unwrap();
+    world.use_cases.end_session.run(&ann.principal(&world), lost.session, None).await.unwrap();
     for socket in &mut sockets {
         socket.disconnected().await;
     }
     assert_eq!(last.events().await, [], "the other ones go on");
-    world.use_cases.end_other_sessions.run(&ann.principal(&world)).await.unwrap();
+    world.use_cases.end_other_sessions.run(&ann.principal(&world), None).await.unwrap();
     last.disconnected().await;
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!((kept.events().await, strange.events().await), (vec![], vec![]));
@@ -114,9 +114,9 @@ async fn a_socket_goes_with_the_session_of_its_latest_token() {
     let next = world.session(ann.id, 2).await;
     let mut client = world.connect(&ann).await;
     assert_eq!(authenticate(&mut client, &next.token).await["ok"], true);
-    world.use_cases.log_out.run(&ann.principal(&world)).await.unwrap();
+    world.use_cases.log_out.run(&ann.principal(&world), None).await.unwrap();
     assert_eq!(client.events().await, [], "the old session does not matter any more");
-    world.use_cases.log_out.run(&next.principal(&world)).await.unwrap();
+    world.use_cases.log_out.run(&next.principal(&world), None).await.unwrap();
     client.disconnected().await;
 }
 
@@ -131,7 +131,7 @@ async fn what_waits_when_a_session_ends_is_not_done() {
     client.emit("send_message", &message).await;
     client.emit("toggle_chat_pin", &json!({ "chat": { "id": chat } })).await;
     gate.arrivals(1).await;
-    world.use_cases.log_out.run(&ann.principal(&world)).await.unwrap();
+    world.use_cases.log_out.run(&ann.principal(&world), None).await.unwrap();
     client.disconnected().await;
     gate.let_through(1);
     assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));

@@ -1,8 +1,9 @@
 //! Every port in memory: exact, fast, and without secrets worth keeping.
 //!
-//! [`MemoryStore`] has the six store ports over one state and passes the contract suite. The other ports are fakes that a
+//! [`MemoryStore`] has the seven store ports over one state and passes the contract suite. The other ports are fakes that a
 //! test can look into: a clock that is set, events that are recorded, files in a folder of their own.
 
+mod audit;
 mod changes;
 mod chats;
 mod clock;
@@ -39,7 +40,7 @@ pub use tokens::PlainTokens;
 
 /// All ports together, each as what it is, so that a test can arrange and look.
 pub struct Memory {
-    /// The six store ports.
+    /// The seven store ports.
     pub store: Arc<MemoryStore>,
     /// Who is connected.
     pub presence: Arc<MemoryPresence>,
@@ -60,11 +61,12 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// The rules of tests: access for 15 minutes, refresh for 30 days, 64 KiB of content.
+    /// The rules of tests: access for 15 minutes, refresh for 30 days, 64 KiB of content, an audit log of 90 days.
     pub const POLICY: Policy = Policy {
         access_ttl: Duration::from_secs(15 * 60),
         refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
         max_content: 64 * 1024,
+        audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
     };
 
     /// Empty stores and fresh fakes.
@@ -83,7 +85,7 @@ impl Memory {
     /// The ports, for wiring. Fields can be replaced by others, such as a real adapter that is under test.
     #[must_use]
     pub fn ports(&self) -> Ports {
-        let Stores { users, sessions, chats, messages, likes, changes } = self.stores();
+        let Stores { users, sessions, chats, messages, likes, changes, audit } = self.stores();
         Ports {
             users,
             sessions,
@@ -91,6 +93,7 @@ impl Memory {
             messages,
             likes,
             changes,
+            audit,
             passwords: Arc::new(PlainPasswords),
             tokens: self.tokens.clone(),
             images: Arc::new(FakeImages),

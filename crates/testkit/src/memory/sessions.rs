@@ -37,7 +37,7 @@ impl Sessions for MemoryStore {
             }
             Standing::Retired => {
                 state.sessions.entry(id).and_modify(|login| login.live = false);
-                return Ok(Rotation::Reused { session: id });
+                return Ok(Rotation::Reused { user, session: id });
             }
         }
         state.tokens.insert(successor, Token { session: id, standing: Standing::Successor, expires_at });

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mango_domain::Failure;
 use mango_domain::model::{
-    ChatId, ChatRecord, DirectPair, Message, MessageId, PasswordHash, PostedMessage, RefreshHash, Session, SessionId,
-    Timestamp, User, UserBrief, UserId, Version,
+    AuditEntry, ChatId, ChatRecord, DirectPair, Message, MessageId, PasswordHash, PostedMessage, RefreshHash, Session,
+    SessionId, Timestamp, User, UserBrief, UserId, Version,
 };
 
 use crate::Stores;
@@ -21,7 +21,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// The store as its six ports.
+    /// The store as its seven ports.
     #[must_use]
     pub fn stores(this: &Arc<Self>) -> Stores {
         Stores {
@@ -31,6 +31,7 @@ impl MemoryStore {
             messages: this.clone(),
             likes: this.clone(),
             changes: this.clone(),
+            audit: this.clone(),
         }
     }
 
@@ -76,6 +77,8 @@ pub(super) struct State {
     pub chats: BTreeMap<ChatId, Room>,
     pub direct: HashMap<DirectPair, ChatId>,
     pub places: HashMap<MessageId, Place>,
+    /// In the order in which they were added.
+    pub audit: Vec<AuditEntry>,
 }
 
 #[derive(Debug)]

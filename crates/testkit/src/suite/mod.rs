@@ -7,6 +7,7 @@
 //! expands to one test a case, each over its own `fresh_database().await`, which gives a
 //! [`StoreFixture`](crate::StoreFixture).
 
+pub mod audit;
 pub mod changes;
 pub mod chats;
 pub mod likes;
@@ -126,6 +127,10 @@ macro_rules! contract_suite {
             an_answer_leaves_nothing_out_while_chats_change
             gone_chats_and_pins_are_told
             a_client_from_elsewhere_is_reset
+        );
+        $crate::contract_suite!(@port $make, audit:
+            entries_are_read_as_written_the_newest_first
+            old_entries_are_pruned
         );
     };
     (@port $make:expr, $port:ident: $($case:ident)*) => {

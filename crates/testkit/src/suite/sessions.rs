@@ -68,7 +68,7 @@ pub async fn siblings_live_until_one_is_used(stores: Stores) {
         check(&stores, n, n + 1, rotated).await;
         check(&stores, n, n + 2, rotated).await;
         check(&stores, used, n + 3, rotated).await;
-        check(&stores, sibling, n + 4, Rotation::Reused { session }).await;
+        check(&stores, sibling, n + 4, Rotation::Reused { user, session }).await;
         assert!(!is_live(&stores, session, user).await);
         for dead in [n, n + 1, n + 2, n + 3, n + 4] {
             check(&stores, dead, n + 5, Rotation::Unknown).await;
@@ -84,7 +84,7 @@ pub async fn an_old_base_revokes_the_session(stores: Stores) {
             let rotated = Rotation::Rotated { user, session };
             check(&stores, n + generation, n + generation + 1, rotated).await;
         }
-        check(&stores, n, n + 9, Rotation::Reused { session }).await;
+        check(&stores, n, n + 9, Rotation::Reused { user, session }).await;
         assert!(!is_live(&stores, session, user).await, "after {generations} generations");
         check(&stores, n + generations + 1, n + 9, Rotation::Unknown).await;
         check(&stores, n, n + 9, Rotation::Unknown).await;
@@ -98,7 +98,7 @@ pub async fn a_reuse_leaves_other_sessions_alone(stores: Stores) {
     let other = session(&stores, user, 50).await;
     check(&stores, 1, 2, Rotation::Rotated { user, session: stolen }).await;
     check(&stores, 2, 3, Rotation::Rotated { user, session: stolen }).await;
-    check(&stores, 1, 4, Rotation::Reused { session: stolen }).await;
+    check(&stores, 1, 4, Rotation::Reused { user, session: stolen }).await;
     assert!(is_live(&stores, other, user).await);
     check(&stores, 50, 51, Rotation::Rotated { user, session: other }).await;
 }
@@ -142,7 +142,7 @@ pub async fn concurrent_presentations_of_the_base_all_succeed(stores: Stores) {
     assert_eq!(results, vec![Rotation::Rotated { user, session }; 10]);
     // All ten successors were stored: any one of them can be used.
     check(&stores, 107, 200, Rotation::Rotated { user, session }).await;
-    check(&stores, 103, 201, Rotation::Reused { session }).await;
+    check(&stores, 103, 201, Rotation::Reused { user, session }).await;
 }
 
 /// Of two successors presented at the same time the first wins and the second ends the session: they are decided one
@@ -154,7 +154,7 @@ pub async fn of_concurrent_siblings_one_succeeds(stores: Stores) {
         check(&stores, n, n + 1, rotated).await;
         check(&stores, n, n + 2, rotated).await;
         let results = present_together(&stores, vec![(n + 1, n + 3), (n + 2, n + 4)]).await;
-        let reused = Rotation::Reused { session };
+        let reused = Rotation::Reused { user, session };
         assert!(results == [rotated, reused] || results == [reused, rotated], "{results:?}");
         assert!(!is_live(&stores, session, user).await);
     }
@@ -168,7 +168,7 @@ pub async fn base_and_successor_at_once_are_decided_in_some_order(stores: Stores
         check(&stores, n, n + 1, rotated).await;
         let results = present_together(&stores, vec![(n, n + 2), (n + 1, n + 3)]).await;
         let base_first = results == [rotated, rotated];
-        let base_second = results == [Rotation::Reused { session }, rotated];
+        let base_second = results == [Rotation::Reused { user, session }, rotated];
         assert!(base_first || base_second, "{results:?}");
         assert_eq!(is_live(&stores, session, user).await, base_first);
     }

@@ -1,0 +1,64 @@
+//! The audit log: what happened to accounts, for whoever runs the server to look into.
+
+use std::net::IpAddr;
+
+use crate::model::{SessionId, Timestamp, UserId};
+
+/// One entry. It holds no phone, no token and no password, so that it can be read and kept without care.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When it happened, in whole microseconds.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: AuditEvent,
+    /// Whom it concerns; `None` when that is nobody, or nobody that is known.
+    pub user: Option<UserId>,
+    /// Which session it concerns.
+    pub session: Option<SessionId>,
+    /// Where it was asked for.
+    pub address: Option<IpAddr>,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
+        /// What can happen to an account.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum AuditEvent {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl AuditEvent {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name under which it is stored and shown.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+events! {
+    /// A session began.
+    LoggedIn = "login";
+    /// Somebody gave a wrong password, or a phone that nobody has.
+    LoginFailed = "login_failed";
+    /// A user chose a new password, which ended all other sessions.
+    PasswordChanged = "password_change";
+    /// A session was ended by its user, by itself or by another session.
+    SessionRevoked = "session_revoked";
+    /// A refresh token that had been replaced came again, and its session was ended.
+    RefreshReused = "refresh_reuse";
+    /// The key that signs access tokens was replaced.
+    KeyRotated = "key_rotation";
+}
+
+impl AuditEvent {
+    /// The event of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|event| event.name() == name).copied()
+    }
+}
