@@ -4,6 +4,7 @@ pub mod audit;
 pub mod background;
 pub mod cli;
 pub mod config;
+pub mod descriptors;
 pub mod doctor;
 pub mod folders;
 pub mod keys;

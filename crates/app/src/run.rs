@@ -21,7 +21,7 @@ use crate::server::{self, Stopped};
 use crate::signals::Signals;
 use crate::system::{OsRandom, SystemClock};
 use crate::telemetry::{logs, metrics};
-use crate::{audit, background, doctor, folders, migrate, probe, wiring};
+use crate::{audit, background, descriptors, doctor, folders, migrate, probe, wiring};
 
 /// Connections that may wait to be accepted: all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -65,6 +65,9 @@ pub(crate) fn runtime(settings: &Settings) -> io::Result<Runtime> {
 
 async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     let metrics = metrics::install()?;
+    if let Some(limit) = descriptors::raise().filter(|limit| *limit < descriptors::FEW) {
+        tracing::warn!(limit, "few connections may be open at once; mango doctor says what to do about it");
+    }
     // The port comes first: who cannot have it should not touch the database of the one who has.
     let listener = bind(settings.bind)?;
     let address = listener.local_addr()?;

@@ -13,7 +13,7 @@ use mango_persistence::{Database, DatabaseUrl, MigrationStatus};
 
 use crate::config::Settings;
 use crate::system::SystemClock;
-use crate::{keys, probe, wiring};
+use crate::{descriptors, keys, probe, wiring};
 
 use super::report::Finding;
 
@@ -40,6 +40,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<Named> {
         ("data folder", folder(&settings.data_dir)),
         ("media folder", folder(&settings.media_dir())),
         ("free space", free_space(&settings.data_dir)),
+        ("open files", open_files(descriptors::hard_limit())),
         ("signing key", signing_key(settings)),
     ];
     findings.extend(database(settings).await);
@@ -107,6 +108,18 @@ fn judge_space(bytes: u64) -> Finding {
         ..NO_SPACE => Finding::fail(text, "make room on the disk of MANGO_DATA_DIR"),
         NO_SPACE..LITTLE_SPACE => Finding::warn(text, "make room on the disk of MANGO_DATA_DIR soon"),
         LITTLE_SPACE.. => Finding::ok(text),
+    }
+}
+
+/// Every socket takes one.
+fn open_files(limit: Option<u64>) -> Finding {
+    match limit {
+        None => Finding::ok("as many as there is memory for"),
+        Some(limit) if limit < descriptors::FEW => Finding::warn(
+            format!("only {limit} files and connections may be open at once"),
+            "raise the hard limit: LimitNOFILE= of systemd, ulimits of a container, or ulimit -Hn",
+        ),
+        Some(limit) => Finding::ok(format!("{limit} may be open at once, connections included")),
     }
 }
 

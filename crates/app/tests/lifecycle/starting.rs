@@ -39,6 +39,23 @@ async fn it_says_where_everything_is_and_answers_there() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn it_helps_itself_to_as_many_open_files_as_it_may_have() {
+    let mango = Server::command(&[]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -Sn 256; exec \"$0\" serve"]).arg(mango.get_program()).env("MANGO_BIND", "127.0.0.1:0");
+    for (name, _) in mango.get_envs().filter(|(_, value)| value.is_none()) {
+        shell.env_remove(name);
+    }
+    let server = Server::launch(shell);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let open_files: Vec<&str> =
+        limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().collect();
+    assert_ne!(open_files[3], "256", "{limits}");
+    assert_eq!(open_files[3], open_files[4], "{limits}");
+}
+
 #[tokio::test]
 async fn the_metrics_tell_what_was_done() {
     let server = Server::start(&[]);
