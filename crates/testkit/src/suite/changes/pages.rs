@@ -6,8 +6,7 @@ use mango_domain::model::{SyncPage, SyncRequest, UserId};
 
 use super::{like, sync};
 use crate::Stores;
-use crate::build::{group, message, moment, user, users};
-use crate::suite::together;
+use crate::build::{group, message, moment, users};
 
 /// A page of any length leads, page by page, to the same as one page of all.
 pub async fn pages_of_changes_add_up(stores: Stores) {
@@ -113,12 +112,7 @@ pub async fn an_answer_is_kept_to_a_size(stores: Stores) {
 pub async fn an_answer_is_kept_to_so_many_members(stores: Stores) {
     const MEMBERS: u32 = 300;
     const CHATS: usize = 34;
-    let mut ids = together((1..=MEMBERS).map(|n| {
-        let stores = stores.clone();
-        async move { user(n).add(&stores).await.id }
-    }))
-    .await;
-    ids.sort();
+    let ids = users(&stores, MEMBERS).await;
     for _ in 0..CHATS {
         group(ids[0], &ids).add(&stores).await;
     }
