@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: Mango measured beside its peers.
 
-use std::path::Path;
-use std::process::ExitCode;
+use std::env::consts::EXE_SUFFIX;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 
@@ -30,15 +30,11 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         ["build", "--release", "--package", "mango", "--package", "mango-bench"],
     ))?;
     let release = workspace.target.join("release");
-    let mut bench = std::process::Command::new(release.join(program("mango-bench")));
+    let mut bench = Command::new(release.join(format!("mango-bench{EXE_SUFFIX}")));
     super::test::forget_settings(&mut bench);
-    bench.arg("--mango").arg(release.join(program("mango"))).arg("--peer").arg(peer);
+    bench.arg("--mango").arg(release.join(format!("mango{EXE_SUFFIX}"))).arg("--peer").arg(peer);
     if args.write {
         bench.arg("--docs").arg(workspace.root.join("docs"));
     }
     Ok(shell::exit_code(shell::succeeds(bench.args(&args.bench_args).current_dir(&workspace.root))?))
-}
-
-fn program(name: &str) -> String {
-    Path::new(name).with_extension(std::env::consts::EXE_EXTENSION).to_string_lossy().into_owned()
 }

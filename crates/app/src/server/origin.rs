@@ -13,8 +13,8 @@ pub enum Origins {
 }
 
 impl Origins {
-    /// Whether a request with these headers may open a socket or go on with it. Programs that are not browsers send no `Origin`, and a page that this
-    /// server serves itself is at home whatever the settings say.
+    /// Whether a request with these headers may open a socket or go on with it. Programs that are not browsers send no `Origin`, and
+    /// a page that this server serves itself is at home whatever the settings say.
     pub(super) fn allow(&self, headers: &HeaderMap) -> bool {
         let (Self::Only(origins), Some(origin)) = (self, headers.get(header::ORIGIN)) else { return true };
         let Ok(origin) = origin.to_str() else { return false };

@@ -127,6 +127,7 @@ async fn a_second_server_on_one_postgres_is_refused() {
         assert!(said.contains("another Mango serves the database"), "{said}");
     }
     check_refusal(&["serve"], &settings, &["another Mango serves the database postgres://", "DATABASE_URL"]);
+    check_refusal(&["migrate", "--down", "1", "--yes"], &settings, &["another Mango serves the database postgres://"]);
     for command in ["migrate", "doctor"] {
         let output = run(&[command], &settings);
         assert!(output.status.success(), "{command}: {output:?}");

@@ -1,29 +1,19 @@
 //! The end of all sessions but the one that asks.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use crate::Result;
-use crate::model::{AuditEvent, Event, Principal};
-use crate::ports::{Clock, Events, Sessions};
-use crate::usecases::audit::Auditor;
+use crate::model::Principal;
+use crate::usecases::ending::Ender;
 
 /// Ends every session of the caller but the one that asks.
 pub struct EndOtherSessions {
-    sessions: Arc<dyn Sessions>,
-    events: Arc<dyn Events>,
-    clock: Arc<dyn Clock>,
-    auditor: Auditor,
+    ender: Ender,
 }
 
 impl EndOtherSessions {
-    pub(super) fn new(
-        sessions: Arc<dyn Sessions>,
-        events: Arc<dyn Events>,
-        clock: Arc<dyn Clock>,
-        auditor: Auditor,
-    ) -> Self {
-        Self { sessions, events, clock, auditor }
+    pub(super) fn new(ender: Ender) -> Self {
+        Self { ender }
     }
 
     /// Revokes the sessions, with all their tokens, and closes their connections. That there is no other is no error.
@@ -31,12 +21,6 @@ impl EndOtherSessions {
     /// # Errors
     /// Only failures of ports.
     pub async fn run(&self, principal: &Principal, address: Option<IpAddr>) -> Result<()> {
-        let sessions = self.sessions.revoke_others(principal.user, principal.session, self.clock.now()).await?;
-        if !sessions.is_empty() {
-            self.events.publish(Event::SessionsEnded { sessions: sessions.clone() }).await;
-            let ended = sessions.into_iter().map(Some);
-            self.auditor.note(AuditEvent::SessionRevoked, Some(principal.user), ended, address).await;
-        }
-        Ok(())
+        self.ender.end_others(principal.user, principal.session, address).await
     }
 }

@@ -16,6 +16,7 @@ pub mod come_online;
 pub mod create_chat;
 pub mod end_other_sessions;
 pub mod end_session;
+mod ending;
 pub mod get_chat;
 pub mod get_user;
 pub mod go_offline;
@@ -123,6 +124,7 @@ impl UseCases {
         } = ports;
         let photos = photos::Photos::new(images.clone(), media.clone(), random);
         let auditor = audit::Auditor::new(audit.clone(), clock.clone());
+        let ender = ending::Ender::new(sessions.clone(), events.clone(), clock.clone(), auditor.clone());
         let granter = grant::Granter::new(tokens.clone(), clock.clone(), policy);
         Self {
             authenticate: authenticate::Authenticate::new(tokens.clone(), sessions.clone(), clock.clone()),
@@ -135,13 +137,8 @@ impl UseCases {
                 clock.clone(),
             ),
             create_chat: create_chat::CreateChat::new(chats.clone(), presence.clone(), events.clone(), clock.clone()),
-            end_other_sessions: end_other_sessions::EndOtherSessions::new(
-                sessions.clone(),
-                events.clone(),
-                clock.clone(),
-                auditor.clone(),
-            ),
-            end_session: end_session::EndSession::new(sessions.clone(), events.clone(), clock.clone(), auditor.clone()),
+            end_other_sessions: end_other_sessions::EndOtherSessions::new(ender.clone()),
+            end_session: end_session::EndSession::new(ender.clone()),
             get_chat: get_chat::GetChat::new(chats.clone(), presence.clone()),
             get_user: get_user::GetUser::new(users.clone(), presence.clone()),
             go_offline: go_offline::GoOffline::new(presence.clone(), users.clone(), clock.clone()),
@@ -155,7 +152,7 @@ impl UseCases {
                 granter.clone(),
                 auditor.clone(),
             ),
-            log_out: log_out::LogOut::new(sessions.clone(), events.clone(), clock.clone(), auditor.clone()),
+            log_out: log_out::LogOut::new(ender),
             prune_audit: audit::PruneAudit::new(audit, clock.clone(), policy.audit_retention),
             purge_sessions: purge_sessions::PurgeSessions::new(sessions.clone(), clock.clone()),
             refresh_session: refresh_session::RefreshSession::new(
