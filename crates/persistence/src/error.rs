@@ -120,6 +120,11 @@ const BUSY: [&str; 8] = [
     "too many clients already",
 ];
 
+/// Whether the same query may succeed later.
+pub(crate) fn is_busy(error: &QueryError) -> bool {
+    matches!(kind_of(error), FailureKind::Busy { .. })
+}
+
 fn kind_of(error: &QueryError) -> FailureKind {
     let busy = FailureKind::Busy { retry_after: RETRY_AFTER };
     match error {

@@ -16,10 +16,10 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::Reason;
-use crate::error::Fault;
+use crate::error::{Fault, is_busy};
 use crate::pool::{self, Options, PoolStatus};
 use crate::writers::{Commit, Writers};
 
@@ -95,11 +95,25 @@ fn opening(setup: &'static str) -> SetupCallback<Conn> {
         let file = file.to_owned();
         async move {
             let mut conn = Conn::establish(&file).await?;
-            conn.batch_execute(setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+            set_up(&mut conn, setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
             Ok(conn)
         }
         .boxed()
     })
+}
+
+/// Sets a connection up, again while others hold the file. SQLite does not wait out its `busy_timeout` when two connections want
+/// to change the journal mode of a new file at once, since each would wait for the other: it refuses one of them at once.
+async fn set_up(conn: &mut Conn, setup: &str) -> QueryResult<()> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_millis(10);
+    let began = Instant::now();
+    loop {
+        match conn.batch_execute(setup).await {
+            Err(error) if is_busy(&error) && began.elapsed() < PATIENCE => sleep(PAUSE).await,
+            done => return done,
+        }
+    }
 }
 
 /// Runs `work` in a task, and waits for it no longer than the limit. A query on a thread cannot be cut off, so the work goes on
@@ -167,5 +181,24 @@ mod tests {
         assert_eq!(pragma(&repository.write, "foreign_keys").await, 1);
         assert_eq!(pragma(&repository.write, "query_only").await, 0);
         assert_eq!(pragma(&repository.read, "query_only").await, 1);
+    }
+
+    /// Connections that open a new file at the same instant do not refuse each other: each wants to be the one that turns the
+    /// write-ahead log on.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn connections_that_open_a_new_file_at_once_wait_for_each_other() {
+        for _ in 0..100 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("mango.db");
+            let opened = (0..8).map(|_| {
+                let path = path.clone();
+                tokio::spawn(async move {
+                    connect(&path, &Options::default()).await.map(drop).map_err(|error| error.to_string())
+                })
+            });
+            for opening in opened.collect::<Vec<_>>() {
+                assert_eq!(opening.await.unwrap(), Ok(()));
+            }
+        }
     }
 }
