@@ -1,0 +1,13 @@
+//! What strangers try on a server that stands in the open, against the real binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that fails should fail its test"
+)]
+
+#[path = "../support/client.rs"]
+mod client;
+mod objects;
+#[path = "../support/mod.rs"]
+mod support;
