@@ -8,6 +8,7 @@
 
 #[path = "../support/client.rs"]
 mod client;
+mod events;
 mod objects;
 #[path = "../support/mod.rs"]
 mod support;
