@@ -10,5 +10,10 @@
 mod client;
 mod events;
 mod objects;
+// What a process holds is told by Linux alone.
+#[cfg(target_os = "linux")]
+mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(target_os = "linux")]
+mod target;
