@@ -9,6 +9,7 @@
 #[path = "../support/client.rs"]
 mod client;
 mod events;
+mod log;
 mod objects;
 // What a process holds is told by Linux alone.
 #[cfg(target_os = "linux")]
