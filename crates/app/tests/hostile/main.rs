@@ -18,3 +18,4 @@ mod sockets;
 mod support;
 #[cfg(target_os = "linux")]
 mod target;
+mod timing;
