@@ -65,6 +65,7 @@ async fn since(conn: &mut Conn, user: UserId, request: SyncRequest, epoch: Epoch
         chats: chats.collect(),
         gone: plan.gone,
         pinned: pinned.into_iter().map(ChatId::new).collect(),
+        member_of: versions.into_iter().map(|(chat, _)| chat).collect(),
         more: plan.more,
     })
 }
