@@ -141,6 +141,8 @@ pub struct SyncPage<C = StoredChat> {
     pub gone: Vec<ChatId>,
     /// All chats that the user has pinned, in order of id.
     pub pinned: Vec<ChatId>,
+    /// All chats that the user is in, told of here or not, in no order.
+    pub member_of: Vec<ChatId>,
     /// Whether there is more: ask again with the versions reached.
     pub more: bool,
 }

@@ -26,7 +26,8 @@ impl Changes for MemoryStore {
         fit(&state, &mut plan, user);
         let chats = plan.ranges.into_iter().filter_map(|range| changes(&state, range, user)).collect();
         let pinned = state.chats.values().filter(|room| room.pins.contains(&user)).map(|room| room.record.id).collect();
-        Ok(SyncPage { epoch, reset: plan.reset, chats, gone: plan.gone, pinned, more: plan.more })
+        let member_of = versions.into_iter().map(|(chat, _)| chat).collect();
+        Ok(SyncPage { epoch, reset: plan.reset, chats, gone: plan.gone, pinned, member_of, more: plan.more })
     }
 
     async fn epoch(&self) -> Result<Epoch, Failure> {
