@@ -94,7 +94,7 @@ const NPM: Need = Need {
     packages: Packages { apt: "npm", dnf: "nodejs-npm", pacman: "npm", apk: "npm", brew: "node" },
 };
 const PYTHON: Need = Need {
-    name: "Python 3.9 or newer with venv",
+    name: "Python 3.11 or newer with venv",
     version: python_version,
     packages: Packages {
         apt: "python3 python3-venv",
@@ -180,7 +180,7 @@ fn node_version() -> Option<String> {
 
 /// Debian splits `ensurepip` off, so that importing `venv` alone proves nothing.
 fn python_version() -> Option<String> {
-    let probe = "import sys, venv, ensurepip; assert sys.version_info >= (3, 9); print(sys.version.split()[0])";
+    let probe = "import sys, venv, ensurepip; assert sys.version_info >= (3, 11); print(sys.version.split()[0])";
     shell::ask(Command::new("python3").args(["-c", probe]))
 }
 
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn advice_names_what_is_missing_and_the_exact_command() {
         let advice = advice(&[POSTGRES, PYTHON], |manager| manager == "apt-get");
-        assert!(advice.contains("PostgreSQL (initdb, postgres), Python 3.9 or newer with venv"), "{advice}");
+        assert!(advice.contains("PostgreSQL (initdb, postgres), Python 3.11 or newer with venv"), "{advice}");
         assert!(advice.contains("sudo apt-get install --yes postgresql python3 python3-venv\n"), "{advice}");
     }
 

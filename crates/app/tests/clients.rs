@@ -1,4 +1,4 @@
-//! The official Socket.IO clients, for JavaScript and for Python, and Swagger UI in a browser, against the real binary.
+//! The official Socket.IO clients, for JavaScript and for Python, Swagger UI in a browser, and Schemathesis, against the real binary.
 //!
 //! `cargo xtask test` installs the clients and says where they are.
 #![expect(clippy::expect_used, clippy::panic, reason = "a helper that fails should fail its test")]
@@ -132,12 +132,19 @@ mod clients {
         let database = PrivatePostgres::shared().url_for_new_database();
         check(&Server::start(&[("DATABASE_URL", &database)]), "contract_test.py", "upgrade");
     }
+
     #[test]
     fn python_expiry() {
         let server = short_lived();
         for mode in ["polling", "websocket", "upgrade"] {
             check(&server, "expiry_test.py", mode);
         }
+    }
+
+    /// Every operation answers as its documentation says, whatever it is sent.
+    #[test]
+    fn schemathesis_finds_no_answer_that_is_not_documented() {
+        check(&Server::start(&[]), "schema_test.py", "all");
     }
 
     #[test]

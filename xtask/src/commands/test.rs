@@ -133,6 +133,7 @@ fn summarize(report: &Report, surroundings: Option<&Surroundings>) -> Vec<&'stat
         (Some(s), "PostgreSQL") => format!(" {}", s.found.postgres),
         (Some(s), "socket.io-client") => format!(" {} on Node.js {}", s.clients.socket_io_client, s.found.node),
         (Some(s), "python-socketio") => format!(" {} on Python {}", s.clients.python_socketio, s.found.python),
+        (Some(s), "schemathesis") => format!(" {}", s.clients.schemathesis),
         (Some(s), "Chromium") => format!(" {}", s.found.chromium.version),
         _ => String::new(),
     };
