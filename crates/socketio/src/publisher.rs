@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mango_contract::ack::{LikeAck, MessageAck};
 use mango_contract::event::{ChatChanged, ChatCreated, ChatPinned, MessageLiked, NewMessage};
+use mango_contract::user::UserBriefReply;
 use mango_contract::{Ack, catalogue};
 use mango_domain::model::{ConnectionId, Event, Message, Origin, SessionId};
 use mango_domain::ports::Events;
@@ -26,8 +27,8 @@ const UNDER_PRESSURE: Duration = Duration::from_secs(10);
 
 /// Whom an event is for.
 struct Audience {
-    /// Whoever is in this room.
-    room: String,
+    /// Whoever is in one of these rooms.
+    rooms: Vec<String>,
     /// But not this socket.
     except: Option<SocketRef>,
     /// And nobody in this room.
@@ -36,7 +37,7 @@ struct Audience {
 
 impl Audience {
     fn all(room: String) -> Self {
-        Self { room, except: None, without: None }
+        Self { rooms: vec![room], except: None, without: None }
     }
 }
 
@@ -85,6 +86,12 @@ impl Events for Publisher {
                 let payload = ChatChanged::new(chat, version);
                 self.tell(Audience::all(rooms::chat(chat)), catalogue::CHAT_CHANGED, &payload).await;
             }
+            Event::UserChanged { user, chats } => {
+                // Who is in several of the rooms is told once.
+                let rooms = chats.into_iter().map(rooms::chat).chain([rooms::user(user.id)]).collect();
+                let audience = Audience { rooms, except: None, without: None };
+                self.tell(audience, catalogue::USER_CHANGED, &UserBriefReply::from(&user)).await;
+            }
             Event::SessionsEnded { sessions } => self.end(&sessions),
         }
     }
@@ -100,7 +107,7 @@ impl Publisher {
             let audience = Audience { except: asking, ..Audience::all(room) };
             return self.tell(audience, catalogue::NEW_MESSAGE, &payload).await;
         }
-        let others = Audience { room, except: None, without: Some(own.clone()) };
+        let others = Audience { rooms: vec![room], except: None, without: Some(own.clone()) };
         self.tell(others, catalogue::NEW_MESSAGE, &payload).await;
         let devices = Audience { except: asking, ..Audience::all(own) };
         self.tell(devices, catalogue::NEW_MESSAGE, &NewMessage::for_sender(message)).await;
@@ -123,13 +130,13 @@ impl Publisher {
         let Some(sockets) = self.hub.sockets() else {
             return;
         };
-        let Audience { room, except, without } = audience;
+        let Audience { rooms, except, without } = audience;
         if self.is_pressed() {
-            self.shed(&room);
+            self.shed(&rooms);
         }
         let told = match except {
-            Some(socket) => socket.to(room.clone()),
-            None => sockets.within(room.clone()),
+            Some(socket) => socket.to(rooms.clone()),
+            None => sockets.within(rooms.clone()),
         };
         let told = match without {
             Some(without) => told.except(without),
@@ -143,7 +150,7 @@ impl Publisher {
                 let full = errors.iter().filter(|error| matches!(error, SocketError::InternalChannelFull)).count();
                 if full > 0 {
                     self.press();
-                    let shed = self.shed(&room);
+                    let shed = self.shed(&rooms);
                     failed(full);
                     tracing::warn!(event = name, full, shed, "sockets did not keep up");
                 }
@@ -190,12 +197,12 @@ impl Publisher {
         }
     }
 
-    /// Hangs up on the sockets of a room whose buffers are full; how many there were.
+    /// Hangs up on the sockets of rooms whose buffers are full; how many there were.
     ///
     /// A broadcast tells how many buffers were full, not whose, and by the time one looks a socket may have read on. So for a
     /// while after a full buffer was seen, those that are full are hung up on *before* something is sent to the others.
-    fn shed(&self, room: &str) -> usize {
-        let sockets = self.hub.sockets().map(|sockets| sockets.within(room.to_owned()).sockets()).unwrap_or_default();
+    fn shed(&self, rooms: &[String]) -> usize {
+        let sockets = self.hub.sockets().map(|sockets| sockets.within(rooms.to_owned()).sockets()).unwrap_or_default();
         let full = sockets.into_iter().filter(is_full);
         full.map(|socket| self.drop_slow(socket)).count()
     }

@@ -129,7 +129,7 @@ impl World {
             "toggle_like_message" => json!({"message": {"id": message}}),
             "toggle_chat_pin" => json!({"chat": {"id": chat}}),
             "authenticate" => json!({"token": self.ada.access}),
-            "sync" => json!({"chats": {chat.to_string(): 1}, "epoch": "an epoch", "limit": 10}),
+            "sync" => json!({"chats": {chat.to_string(): 1}, "epoch": "an epoch", "users_since": 0, "limit": 10}),
             other => panic!("{other} has no payload here"),
         }
     }

@@ -62,6 +62,7 @@ const NO_IDS: &[&str] = &[
     "Range",
     "refresh_token",
     "username",
+    "users_since",
 ];
 
 /// An event with its payload as the catalogue has it, what its id names, and what becomes of one that is not the caller's.
@@ -76,7 +77,7 @@ const EVENT_IDS: &[EventRow] = &[
     ("toggle_chat_pin", "{chat: {id}}", Some((Object::Chat, 404))),
     // The token of another user is refused whatever session it is of; `sockets` has that.
     ("authenticate", "{token}", None),
-    ("sync", "{chats: {chat id: version}, epoch?, limit?}", Some((Object::Chat, 200))),
+    ("sync", "{chats: {chat id: version}, epoch?, users_since?, limit?}", Some((Object::Chat, 200))),
 ];
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mango_domain::model::{ChatKind, ChatRecord, Event, Message, MessageId, Seq, UserBrief};
+use mango_domain::model::{ChatKind, ChatRecord, Event, Message, MessageId, ProfileVersion, Seq, UserBrief};
 use mango_domain::ports::StoredChat;
 use mango_testkit::build::{group, message};
 use mango_testkit::memory::RecordedEvents;
@@ -71,7 +71,7 @@ impl Commit for Failing {
 fn created(Creation { creator, at }: Creation) -> CreatedChat {
     let version = Version::new(1);
     let record = ChatRecord { id: ChatId::new(9), name: None, kind: ChatKind::Group, created_at: at, version };
-    let member = |id| UserBrief { id, name: None, photo: None };
+    let member = |id| UserBrief { id, name: None, photo: None, version: ProfileVersion::new(0) };
     let members = vec![member(creator), member(UserId::new(2))];
     CreatedChat { chat: StoredChat { record, members, last_message: None, pinned: false }, is_new: true }
 }

@@ -1,6 +1,7 @@
 //! What [`Changes`](mango_domain::ports::Changes) promises, and the versions and events of chats with it.
 
 mod pages;
+mod profiles;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::build::{direct, group, message, moment, session, unheard, users};
 use crate::memory::RecordedEvents;
 
 pub use pages::*;
+pub use profiles::*;
 
 /// A message that is sent again under the same client id, also at the same time, is the one that was sent first, and is
 /// published once.
@@ -248,7 +250,7 @@ fn version(event: &Event) -> Version {
         Event::MessageSent { message, .. } => message.version,
         Event::LikeToggled { like, .. } => like.version,
         Event::PinToggled { pin } => pin.version,
-        Event::SessionsEnded { .. } => panic!("no session ends here"),
+        Event::UserChanged { .. } | Event::SessionsEnded { .. } => panic!("nobody changes or leaves here"),
     }
 }
 
