@@ -99,6 +99,29 @@ await main({
     }
   },
 
+  async 'a pin that is told while an answer is under way is kept'() {
+    const [handlers, answers, asked] = [{}, [], []];
+    const emit = (event, payload, answer) => (asked.push(event), answers.push(answer));
+    const socket = { on: (event, handler) => (handlers[event] = handler), timeout: () => ({ emit }) };
+    const { state, busy } = client(socket);
+    const page = (pinned) => ({ ok: true, reset: false, epoch: 'e', chats: [], gone: [], users: [], users_since: 0, pinned, more: false });
+    const answer = async (pinned) => {
+      answers.shift()(null, page(pinned));
+      await pause(0);
+    };
+    handlers.ready({ user_id: 1 });
+    await answer([3]);
+    assert.deepEqual([state().pinned, busy(), asked.length], [[3], false, 1]);
+    handlers.ready({ user_id: 1 });
+    handlers.chat_pinned({ chat: 2 });
+    handlers.chat_unpinned({ chat: 3 });
+    // It was read before.
+    await answer([3]);
+    assert.ok(busy(), 'it asks again');
+    await answer([2]);
+    assert.deepEqual([state().pinned, busy(), asked.length], [[2], false, 3]);
+  },
+
   async 'a client that stays connected needs no sync'() {
     const [ada, bob] = [await newcomer('Ada'), await newcomer('Bob')];
     const [adas, bobs] = [await start(ada), await start(bob)];

@@ -213,6 +213,10 @@ pub async fn gone_chats_and_pins_are_told(stores: Stores) {
     assert_eq!(sync(&stores, ids[0], [(mine, 1)], None).await.pinned, [mine]);
     let page = sync(&stores, ids[0], [], None).await;
     assert!(page.chats[0].chat.as_ref().is_some_and(|chat| chat.pinned));
+    stores.chats.toggle_pin(mine, ids[0], moment(1), unheard()).await.expect("toggle pin");
+    let page = sync(&stores, ids[0], [(mine, 1)], None).await;
+    assert_eq!((page.pinned, page.chats), (vec![], vec![]), "taken away, though the chat has no other version");
+    stores.chats.toggle_pin(mine, ids[0], moment(1), unheard()).await.expect("toggle pin");
     assert_eq!(sync(&stores, ids[1], [], None).await.pinned, []);
 }
 
