@@ -31,7 +31,7 @@ use mango_domain::model::Epoch;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use super::schema::__diesel_schema_migrations as migrations;
+use super::schema::{__diesel_schema_migrations as migrations, epoch};
 use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, MAY_CREATE, NOW_MILLIS, VERSION, bounded, snapshot, transaction};
 use crate::error::Fault;
 use crate::pool::PoolStatus;
@@ -135,6 +135,16 @@ impl Store for Repository {
         })
         .await
         .map_err(|fault| fault.during("list applied migrations"))
+    }
+
+    async fn rename_epoch(&self, name: Epoch) -> Result<(), Failure> {
+        let renamed = self.write(move |conn| {
+            diesel::update(epoch::table.filter(epoch::one.eq(true)))
+                .set(epoch::name.eq(name.as_str().to_owned()))
+                .execute(conn)
+                .boxed()
+        });
+        renamed.await.map(drop).map_err(|fault| fault.during("rename epoch"))
     }
 
     fn pool_status(&self) -> Vec<PoolStatus> {
