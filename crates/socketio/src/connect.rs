@@ -13,7 +13,7 @@ use http::header::AUTHORIZATION;
 use mango_contract::event::Ready;
 use mango_contract::{Problem, catalogue};
 use mango_domain::error::{Unauthenticated, chain};
-use mango_domain::model::{ConnectionId, Principal};
+use mango_domain::model::{ConnectionId, Principal, Rate, Subject, UserId};
 use mango_domain::usecases::come_online::Welcome;
 use mango_domain::{Error, Result};
 use serde_json::Value;
@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use crate::connection::{Call, Connection, Mailbox};
 use crate::hub::Context;
 use crate::on::Verb;
+use crate::places::{Place, Places};
 use crate::rooms;
 
 /// Why nobody is let in any more.
@@ -33,11 +34,12 @@ const SHUTTING_DOWN: &str = "the server is shutting down";
 /// Opens the namespace.
 pub(crate) fn register(io: &SocketIo, namespace: &'static str, context: &Arc<Context>) {
     let admission = Arc::clone(context);
+    let places = Arc::new(Places::new(context.hub.options().max_per_user));
     let admit = move |socket: SocketRef, TryData(auth): TryData<Value>| {
-        let context = Arc::clone(&admission);
+        let (context, places) = (Arc::clone(&admission), Arc::clone(&places));
         async move {
             let token = token(&socket.req_parts().headers, auth.as_ref().ok());
-            admit(context, &socket, token).await
+            admit(context, &places, &socket, token).await
         }
     };
     let greeting = Arc::clone(context);
@@ -49,13 +51,22 @@ pub(crate) fn register(io: &SocketIo, namespace: &'static str, context: &Arc<Con
 }
 
 /// Lets a socket in, or says why not.
-async fn admit(context: Arc<Context>, socket: &SocketRef, token: Result<String>) -> std::result::Result<(), String> {
+async fn admit(
+    context: Arc<Context>,
+    places: &Places<UserId>,
+    socket: &SocketRef,
+    token: Result<String>,
+) -> std::result::Result<(), String> {
     if context.hub.closing().is_cancelled() {
         return Err(SHUTTING_DOWN.to_owned());
     }
     let outcome = async {
         let principal = context.use_cases.authenticate.run(&token?).await?;
-        settle(&context, socket, principal).await
+        // A client can leave and come back over one connection as often as it likes, and each time its chats are read.
+        context.use_cases.limit.run(Rate::Read, Subject::User(principal.user))?;
+        let place = places.take(principal.user);
+        let place = place.ok_or(Error::Forbidden("too many sockets of this user are connected, close some first"))?;
+        settle(&context, socket, principal, place).await
     };
     outcome.await.map_err(|error: Error| {
         if let Error::Failed(failure) = &error {
@@ -66,9 +77,9 @@ async fn admit(context: Arc<Context>, socket: &SocketRef, token: Result<String>)
     })
 }
 
-async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal) -> Result<()> {
+async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal, place: Place<UserId>) -> Result<()> {
     let hub = &context.hub;
-    let connection = Arc::new(Connection::new(Arc::clone(context), socket.id, connection_id(socket), principal));
+    let connection = Arc::new(Connection::new(Arc::clone(context), socket.id, connection_id(socket), principal, place));
     let (sender, calls) = mpsc::channel(hub.options().max_incoming);
     listen(socket, &Arc::new(Mailbox::new(sender, Arc::clone(&connection))));
 

@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use mango_contract::{Ack, Problem, ProblemKind};
 use mango_domain::error::chain;
-use mango_domain::model::{ChatId, ConnectionId, Origin, Principal};
+use mango_domain::model::{ChatId, ConnectionId, Origin, Principal, Subject, UserId};
 use mango_domain::{Error, FailureKind};
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::hub::Context;
 use crate::on::{self, Done, Verb};
+use crate::places::Place;
 use crate::rooms;
 
 /// How many messages of one socket may be on their way to the store at once. The store commits what comes together in one go,
@@ -81,32 +82,45 @@ impl Mailbox {
         &self.connection
     }
 
-    /// Takes an event. One that there is no place for is refused at once; when its sender could not learn of that, because it asked
-    /// for no acknowledgement, the socket is hung up on instead. In a shutdown events are refused as well, and nobody is hung up
-    /// on: clients stay away after that, and come back by themselves after the connection is closed.
+    /// Takes an event. One that there is no place for, or that its user sends too often, is refused at once; when its sender could not
+    /// learn of that, because it asked for no acknowledgement, the socket is hung up on instead. In a shutdown events are refused as
+    /// well, and nobody is hung up on: clients stay away after that, and come back by themselves after the connection is closed.
     pub(crate) fn post(&self, verb: Verb, call: Call) {
-        let Call { socket, text, ack, wants_ack } = call;
-        let hub = &self.connection.context.hub;
-        let size = text.len();
+        if self.lock().is_none() {
+            // Nothing is taken from a socket that was told to go.
+            return;
+        }
+        let (context, user) = (self.connection.context(), self.connection.principal().user);
+        if let Err(error) = context.use_cases.limit.run(verb.rate(), Subject::User(user)) {
+            let problem = Problem::from(&error);
+            return self.refuse(verb, call, &problem, !context.hub.closing().is_cancelled());
+        }
+        let size = call.text.len();
         let waiting = self.connection.waiting.fetch_add(size, Ordering::Relaxed).saturating_add(size);
         let overflow = match &*self.lock() {
-            // Nothing is taken from a socket that was told to go.
-            None => return,
+            None => false,
             Some(sender) => match sender.try_reserve() {
-                Ok(place) if waiting <= hub.options().max_incoming_bytes => return place.send(Job { verb, text, ack }),
+                Ok(place) if waiting <= context.hub.options().max_incoming_bytes => {
+                    return place.send(Job { verb, text: call.text, ack: call.ack });
+                }
                 Ok(_) | Err(TrySendError::Full(())) => true,
                 Err(TrySendError::Closed(())) => false,
             },
         };
         self.connection.waiting.fetch_sub(size, Ordering::Relaxed);
-        let outcome = if overflow { "failed" } else { "dropped" };
+        self.refuse(verb, call, &Problem::unavailable(RETRY_AFTER), overflow);
+    }
+
+    /// Refuses an event. `flood` is whether its socket is to blame.
+    fn refuse(&self, verb: Verb, call: Call, problem: &Problem, flood: bool) {
+        let outcome = if flood { "failed" } else { "dropped" };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
-        if wants_ack {
-            self.connection.acknowledge(ack, &Ack::Refused(Problem::unavailable(RETRY_AFTER)));
-        } else if overflow {
+        if call.wants_ack {
+            self.connection.acknowledge(call.ack, &Ack::Refused(problem.clone()));
+        } else if flood {
             tracing::warn!(user = %self.connection.principal().user, "a socket sends more than can be handled");
             metrics::counter!("mango_sockets_hung_up_total", "reason" => "flood").increment(1);
-            hub.hang_up(socket);
+            self.connection.context().hub.hang_up(call.socket);
         }
     }
 
@@ -138,10 +152,17 @@ pub(crate) struct Connection {
     /// The requests that are being handled and have not been answered.
     unanswered: Mutex<HashMap<u64, AckSender>>,
     next_request: AtomicU64,
+    _place: Place<UserId>,
 }
 
 impl Connection {
-    pub(crate) fn new(context: Arc<Context>, sid: Sid, id: ConnectionId, principal: Principal) -> Self {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        sid: Sid,
+        id: ConnectionId,
+        principal: Principal,
+        place: Place<UserId>,
+    ) -> Self {
         let principal = Mutex::new(principal);
         Self {
             context,
@@ -152,6 +173,7 @@ impl Connection {
             waiting: AtomicUsize::new(0),
             unanswered: Mutex::default(),
             next_request: AtomicU64::new(0),
+            _place: place,
         }
     }
 

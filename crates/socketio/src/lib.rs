@@ -34,11 +34,13 @@ mod connection;
 mod hub;
 mod on;
 mod options;
+mod places;
 mod presence;
 mod publisher;
 mod rooms;
 
 pub use hub::{Hub, PATH, Service, build};
 pub use options::Options;
+pub use places::{Place, Places};
 pub use presence::MemoryPresence;
 pub use publisher::Publisher;
