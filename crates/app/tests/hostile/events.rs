@@ -220,6 +220,7 @@ async fn check_contents(settings: &[(&str, &str)]) {
     let mut reader = Socket::connect(url, &world.bob).await;
     let ready = reader.packet().await.unwrap();
     assert!(ready.starts_with("42[\"ready\""), "{ready}");
+    let mut called = String::new();
     for (kind, content) in CONTENTS {
         let message = json!({"message": {"chat_id": world.chat, "content": content, "message_type": kind}});
         let sent = sender.call("send_message", message).await;
@@ -256,6 +257,12 @@ async fn check_contents(settings: &[(&str, &str)]) {
         if status == 202 {
             let seen = world.bob.get(url, &format!("/user/{id}")).await;
             assert_eq!((&seen["name"], &seen["description"]), (&json!(name), &json!(content)), "{kind}");
+            if called != name {
+                called = name.to_owned();
+                let told: Vec<Value> =
+                    serde_json::from_str(reader.packet().await.unwrap().strip_prefix("42").unwrap()).unwrap();
+                assert_eq!((&told[0], &told[1]["name"]), (&json!("user_changed"), &json!(name)), "{kind}");
+            }
         }
         let group = json!({"chat": {"name": name, "is_group": true, "members_array": []}});
         let made = sender.call("create_chat", group).await;
