@@ -86,7 +86,7 @@ mod tests {
         let table = Table::new(8);
         put(&table, 1, 10);
         for key in [1, 2] {
-            assert_eq!(table.update(key, |old| Err::<((), u64), _>(old)), Err(Some(10).filter(|_| key == 1)));
+            assert_eq!(table.update(key, Err::<((), u64), _>), Err(Some(10).filter(|_| key == 1)));
         }
         assert_eq!((table.known(), put(&table, 1, 11)), (1, Some(10)));
     }
