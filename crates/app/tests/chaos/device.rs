@@ -1,5 +1,6 @@
 //! A device that keeps the client's part of the promise: it gives its messages names, sends them until they are acknowledged,
-//! counts versions, and catches up when it is back.
+//! counts versions, and catches up when it is back. Now and then it likes, pins, opens a chat and takes another name, once each: what came of
+//! that it learns like anything else.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,12 +14,16 @@ use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use crate::knowledge::{Knowledge, number};
 use crate::people::User;
 
 /// How many messages a device has on their way at a time.
 const IN_FLIGHT: usize = 4;
 /// How long a server may be silent before the device tries another connection.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What ends a connection.
+type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What all devices have in common.
 pub struct Shared {
@@ -30,6 +35,8 @@ pub struct Shared {
     pub acknowledged: AtomicU64,
     /// How many messages were refused as coming at a bad time.
     pub refused: AtomicU64,
+    /// How many likes, pins, chats and names were acknowledged.
+    pub others: AtomicU64,
 }
 
 /// A message that was acknowledged, as the acknowledgement had it.
@@ -38,15 +45,16 @@ pub type Acknowledged = HashMap<String, Value>;
 pub struct Device {
     pub user: User,
     shared: Arc<Shared>,
-    chats: Vec<i64>,
     next: u64,
     /// Messages that are not acknowledged, in order: their client ids, chats and contents.
     open: VecDeque<(String, i64, String)>,
     pub acknowledged: Acknowledged,
-    /// What the device knows: the versions of chats, and the messages by their ids.
-    pub versions: BTreeMap<i64, i64>,
-    pub messages: BTreeMap<i64, Value>,
+    pub known: Knowledge,
+    users_since: Value,
     epoch: Value,
+    /// Whether an answer is under way, and whether it may be older than what was heard meanwhile.
+    syncing: bool,
+    again: bool,
     /// How often it had to catch up because it had missed something while it was connected.
     pub jumps: u64,
 }
@@ -67,6 +75,9 @@ struct Line {
 enum Asked {
     Send(String),
     Sync,
+    Like,
+    /// A pin or a chat.
+    Other,
 }
 
 impl Device {
@@ -74,20 +85,20 @@ impl Device {
         Self {
             user,
             shared: Arc::clone(shared),
-            chats: Vec::new(),
             next: 0,
             open: VecDeque::new(),
             acknowledged: HashMap::new(),
-            versions: BTreeMap::new(),
-            messages: BTreeMap::new(),
+            known: Knowledge::default(),
+            users_since: Value::Null,
             epoch: Value::Null,
+            syncing: false,
+            again: false,
             jumps: 0,
         }
     }
 
     /// Chats, catching up first and whenever it has to, until it is told to stop and everything that it sent is acknowledged.
-    pub async fn chat(mut self, chats: Vec<i64>) -> Self {
-        self.chats = chats;
+    pub async fn chat(mut self) -> Self {
         loop {
             match self.stay_connected().await {
                 Ok(End::Finished) => return self,
@@ -96,10 +107,9 @@ impl Device {
         }
     }
 
-    async fn stay_connected(&mut self) -> Result<End, Box<dyn std::error::Error + Send + Sync>> {
+    async fn stay_connected(&mut self) -> Result<End, Error> {
         let mut line = Line::connect(&self.shared.url, &self.user.access).await?;
         self.ask_for_changes(&mut line).await?;
-        let mut syncing = true;
         let mut caught_up = false;
         loop {
             if caught_up {
@@ -109,54 +119,52 @@ impl Device {
                 }
             }
             let Some(packet) = line.packet().await? else { return Ok(End::Lost) };
-            if let Some(event) = packet.strip_prefix("42") {
+            let missed = if let Some(event) = packet.strip_prefix("42") {
                 let (name, payload): (String, Value) = serde_json::from_str(event)?;
-                if self.hear(&name, payload) && !syncing {
-                    self.jumps += 1;
-                    syncing = true;
-                    self.ask_for_changes(&mut line).await?;
-                }
-                continue;
-            }
-            let Some((ack, answer)) = acknowledgement(&packet) else { return Ok(End::Lost) };
-            match line.waiting.remove(&ack) {
-                Some(Asked::Send(id)) => {
-                    if self.settle(&id, answer) && !syncing {
-                        self.jumps += 1;
-                        syncing = true;
-                        self.ask_for_changes(&mut line).await?;
+                self.hear(&name, payload)
+            } else {
+                let Some((ack, answer)) = acknowledgement(&packet) else { return Ok(End::Lost) };
+                match line.waiting.remove(&ack) {
+                    Some(Asked::Sync) if answer["ok"] == true => {
+                        self.apply(&answer);
+                        (self.syncing, caught_up) = (false, caught_up || answer["more"] == false);
+                        answer["more"] == true || self.again
                     }
-                }
-                Some(Asked::Sync) if answer["ok"] == true => {
-                    self.apply(&answer);
-                    if answer["more"] == true {
-                        self.ask_for_changes(&mut line).await?;
-                    } else {
-                        (syncing, caught_up) = (false, true);
+                    Some(Asked::Sync) => {
+                        check_busy(&answer);
+                        sleep(Duration::from_millis(100)).await;
+                        self.syncing = false;
+                        true
                     }
+                    Some(asked) => self.answered(asked, answer),
+                    None => panic!("an acknowledgement that nobody asked for: {packet}"),
                 }
-                Some(Asked::Sync) => {
-                    check_busy(&answer);
-                    sleep(Duration::from_millis(100)).await;
-                    self.ask_for_changes(&mut line).await?;
-                }
-                None => panic!("an acknowledgement that nobody asked for: {packet}"),
+            };
+            if missed && self.syncing {
+                self.again = true;
+            } else if missed {
+                self.jumps += u64::from(caught_up);
+                self.ask_for_changes(&mut line).await?;
             }
         }
     }
 
-    async fn ask_for_changes(&self, line: &mut Line) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    async fn ask_for_changes(&mut self, line: &mut Line) -> Result<(), Error> {
+        (self.syncing, self.again) = (true, false);
         let known: BTreeMap<String, i64> =
-            self.versions.iter().map(|(id, version)| (id.to_string(), *version)).collect();
-        line.ask("sync", &json!({ "chats": known, "epoch": self.epoch, "limit": 1000 }), Asked::Sync).await
+            self.known.versions.iter().map(|(id, version)| (id.to_string(), *version)).collect();
+        let payload = json!({ "chats": known, "epoch": self.epoch, "users_since": self.users_since, "limit": 1000 });
+        line.ask("sync", &payload, Asked::Sync).await
     }
 
     /// Has as many messages on their way as it may, the oldest first: after a break those that were on their way before.
-    async fn keep_sending(&mut self, line: &mut Line) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    async fn keep_sending(&mut self, line: &mut Line) -> Result<(), Error> {
+        let chats: Vec<i64> = self.known.chats.keys().copied().collect();
         while self.open.len() < IN_FLIGHT && self.shared.sending.load(Ordering::Relaxed) {
             self.next += 1;
-            let chat = self.chats[usize::try_from(self.next).unwrap() % self.chats.len()];
+            let chat = chats[usize::try_from(self.next).unwrap() % chats.len()];
             self.open.push_back((format!("{}-{}", self.user.id, self.next), chat, format!("number {}", self.next)));
+            self.do_something_else(line, chat).await?;
         }
         let under_way =
             |line: &Line, id: &str| line.waiting.values().any(|asked| matches!(asked, Asked::Send(sent) if sent == id));
@@ -168,14 +176,59 @@ impl Device {
         Ok(())
     }
 
-    /// Takes the answer to a message; whether it shows that something was missed.
-    fn settle(&mut self, id: &str, answer: Value) -> bool {
+    /// Likes, pins, opens a chat or takes another name, beside some of the messages.
+    async fn do_something_else(&mut self, line: &mut Line, chat: i64) -> Result<(), Error> {
+        match self.next % 20 {
+            3 | 10 => {
+                if let Some(id) = self.known.messages.keys().next_back() {
+                    line.ask("toggle_like_message", &json!({ "message": { "id": id } }), Asked::Like).await?;
+                }
+            }
+            6 => line.ask("toggle_chat_pin", &json!({ "chat": { "id": chat } }), Asked::Other).await?,
+            13 => {
+                let url = format!("{}/user/{}", self.shared.url, self.user.id);
+                let name = json!({ "name": format!("Number {}", self.next) });
+                let asked = self.user.http.patch(url).bearer_auth(&self.user.access).json(&name);
+                let status = asked.send().await?.status();
+                assert!(status == 202 || status == 503, "{status}");
+                self.shared.others.fetch_add(u64::from(status == 202), Ordering::Relaxed);
+            }
+            16 if self.user.id % 10 == 0 => {
+                let members: Vec<i64> = self.known.users.keys().copied().collect();
+                let name = format!("Of {} at {}", self.user.id, self.next);
+                let chat = json!({ "name": name, "is_group": true, "members_array": members });
+                line.ask("create_chat", &json!({ "chat": chat }), Asked::Other).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the answer to what it asked; whether it shows that something was missed.
+    fn answered(&mut self, asked: Asked, answer: Value) -> bool {
         if answer["ok"] != true {
             check_busy(&answer);
             self.shared.refused.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        let message = answer["message"].clone();
+        match asked {
+            Asked::Send(id) => self.settle(&id, answer["message"].clone()),
+            Asked::Like => {
+                let chat = number(&self.known.messages[&number(&answer, "message_id")], "chat_id");
+                self.shared.others.fetch_add(1, Ordering::Relaxed);
+                let user = self.user.id;
+                self.known.learn(chat, number(&answer, "version"), |known| known.like(&answer, user))
+            }
+            Asked::Other => {
+                self.shared.others.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+            Asked::Sync => panic!("an answer of its own kind"),
+        }
+    }
+
+    /// Takes the acknowledgement of a message; whether it shows that something was missed.
+    fn settle(&mut self, id: &str, message: Value) -> bool {
         assert_eq!(message["client_id"], id, "the answer is that of another message");
         self.shared.acknowledged.fetch_add(1, Ordering::Relaxed);
         self.open.retain(|(open, ..)| open != id);
@@ -195,8 +248,26 @@ impl Device {
                 fields.insert("likes_array".to_owned(), json!([]));
                 self.learn(message)
             }
-            "chat_changed" => {
-                payload["version"].as_i64() > self.versions.get(&payload["chat"].as_i64().unwrap()).copied()
+            "message_liked" => {
+                let (chat, version) = (number(&payload, "chat"), number(&payload, "version"));
+                self.known.learn(chat, version, |known| known.like(&payload, number(&payload, "user_id")))
+            }
+            "chat_created" | "chat_changed" => {
+                payload["version"].as_i64() > self.known.versions.get(&number(&payload, "chat")).copied()
+            }
+            "user_changed" => {
+                self.known.meet(&payload);
+                false
+            }
+            "chat_pinned" | "chat_unpinned" => {
+                let chat = number(&payload, "chat");
+                match name {
+                    "chat_pinned" => self.known.pinned.insert(chat),
+                    _ => self.known.pinned.remove(&chat),
+                };
+                // An answer that is under way may be older.
+                self.again |= self.syncing;
+                false
             }
             "ready" => false,
             other => panic!("no such event is expected: {other}"),
@@ -205,31 +276,13 @@ impl Device {
 
     /// Takes a message if it is the next change of its chat; whether there was one before it that it does not know.
     fn learn(&mut self, message: Value) -> bool {
-        let (chat, version) = (message["chat_id"].as_i64().unwrap(), message["version"].as_i64().unwrap());
-        let known = self.versions.get(&chat).copied().unwrap_or_default();
-        if version == known + 1 {
-            self.versions.insert(chat, version);
-            self.messages.insert(message["id"].as_i64().unwrap(), message);
-        }
-        version > known + 1
+        let (chat, version) = (number(&message, "chat_id"), number(&message, "version"));
+        self.known.learn(chat, version, |known| known.put(message))
     }
 
     fn apply(&mut self, page: &Value) {
-        assert_eq!(page["reset"], false, "nothing was lost that a client knew");
-        assert_eq!(page["gone"], json!([]));
-        self.epoch = page["epoch"].clone();
-        for chat in page["chats"].as_array().unwrap() {
-            let (id, reached) = (chat["id"].as_i64().unwrap(), chat["version"].as_i64().unwrap());
-            for message in chat["messages"].as_array().unwrap() {
-                let newer = |old: &Value| old["version"].as_i64() >= message["version"].as_i64();
-                let key = message["id"].as_i64().unwrap();
-                if !self.messages.get(&key).is_some_and(newer) {
-                    self.messages.insert(key, message.clone());
-                }
-            }
-            let known = self.versions.entry(id).or_default();
-            *known = reached.max(*known);
-        }
+        self.known.apply(page);
+        (self.epoch, self.users_since) = (page["epoch"].clone(), page["users_since"].clone());
     }
 
     /// Connects once more and catches up, so that it knows what there is now.
@@ -260,7 +313,7 @@ fn acknowledgement(packet: &str) -> Option<(u64, Value)> {
 }
 
 impl Line {
-    async fn connect(url: &str, token: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    async fn connect(url: &str, token: &str) -> Result<Self, Error> {
         let url = format!("{}/ws/socket.io/?EIO=4&transport=websocket", url.replacen("http", "ws", 1));
         let (stream, _) = timeout(PATIENCE, connect_async(url)).await??;
         let mut line = Self { stream, asked: 0, waiting: HashMap::new() };
@@ -270,19 +323,14 @@ impl Line {
         Ok(line)
     }
 
-    async fn ask(
-        &mut self,
-        event: &str,
-        payload: &Value,
-        what: Asked,
-    ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    async fn ask(&mut self, event: &str, payload: &Value, what: Asked) -> Result<(), Error> {
         self.asked += 1;
         self.waiting.insert(self.asked, what);
-        self.stream.send(Message::text(format!("42{}{}", self.asked, json!([event, payload])))).await
+        Ok(self.stream.send(Message::text(format!("42{}{}", self.asked, json!([event, payload])))).await?)
     }
 
     /// The next packet that is no ping; `None` when the connection is closed.
-    async fn packet(&mut self) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+    async fn packet(&mut self) -> Result<Option<String>, Error> {
         loop {
             match timeout(PATIENCE, self.stream.next()).await? {
                 Some(Ok(Message::Text(text))) if text.as_str() == "2" => self.stream.send(Message::text("3")).await?,

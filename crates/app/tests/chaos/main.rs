@@ -19,6 +19,7 @@ mod database;
 mod device;
 mod disk;
 mod kill;
+mod knowledge;
 mod party;
 mod proxy;
 mod shutdown;

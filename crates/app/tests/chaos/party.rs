@@ -1,6 +1,6 @@
 //! Many devices that chat with each other, and the accounts that are settled afterwards.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::device::{Device, Shared};
+use crate::knowledge::{Knowledge, number};
 use crate::people::{Socket, User};
 
 /// How long to go on beyond what is needed, for `cargo xtask chaos`.
@@ -26,7 +27,6 @@ pub fn spare_port() -> u16 {
 /// The devices, chatting.
 pub struct Party {
     pub shared: Arc<Shared>,
-    chats: Vec<i64>,
     devices: JoinSet<Device>,
 }
 
@@ -39,11 +39,9 @@ impl Party {
         }
         let ids: Vec<i64> = users.iter().map(|user| user.id).collect();
         let mut host = Socket::connect(url, &users[0]).await;
-        let mut chats = Vec::new();
         for n in 0..groups {
             let chat = json!({ "name": format!("Group {n}"), "is_group": true, "members_array": ids });
-            let made = host.call("create_chat", json!({ "chat": chat })).await;
-            chats.push(made["chat"]["id"].as_i64().unwrap());
+            assert_eq!(host.call("create_chat", json!({ "chat": chat })).await["ok"], true);
         }
         drop(host);
         let shared = Arc::new(Shared {
@@ -51,12 +49,13 @@ impl Party {
             sending: AtomicBool::new(true),
             acknowledged: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            others: AtomicU64::new(0),
         });
         let mut devices = JoinSet::new();
         for user in users {
-            devices.spawn(Device::new(user, &shared).chat(chats.clone()));
+            devices.spawn(Device::new(user, &shared).chat());
         }
-        Self { shared, chats, devices }
+        Self { shared, devices }
     }
 
     /// How many messages were acknowledged until now.
@@ -79,61 +78,77 @@ impl Party {
         start.elapsed()
     }
 
-    /// Ends the party and settles accounts: what was acknowledged is there, once, at the place that was acknowledged; seqs and
-    /// versions have no holes; and what each device knows is what the server has.
+    /// Ends the party and settles accounts: what was acknowledged is there, once, at the place that was acknowledged; seqs have no
+    /// holes; and what each device knows is what the server has: chats and messages, with their likes, pins and names.
     pub async fn settle(mut self) -> u64 {
         self.shared.sending.store(false, Ordering::Relaxed);
         let mut devices = Vec::new();
         while let Some(device) = self.devices.join_next().await {
             devices.push(device.expect("a device fails"));
         }
-        let mut known: HashSet<String> = HashSet::new();
-        let mut total = 0;
+        let mut acknowledged: HashSet<String> = HashSet::new();
+        let mut there = Knowledge::default();
         for device in &mut devices {
             device.catch_up().await;
-            let history = self.history(&device.user).await;
-            total = history.len();
+            there = self.everything(&device.user).await;
             for (id, message) in &device.acknowledged {
-                let key = message["id"].as_i64().unwrap();
-                assert_eq!(history.get(&key), Some(message), "an acknowledged message is not there: {id}");
-                assert!(known.insert(id.clone()));
+                let stored = there.messages.get(&number(message, "id"));
+                assert_eq!(stored.map(lasting), Some(lasting(message)), "an acknowledged message is not there: {id}");
+                assert!(acknowledged.insert(id.clone()));
             }
-            let own = history.values().filter(|message| message["user_id"] == device.user.id);
+            let own = there.messages.values().filter(|message| message["user_id"] == device.user.id);
             assert_eq!(own.count(), device.acknowledged.len(), "a message is there twice");
-            assert_eq!(device.messages, history, "a device knows something else than the server");
+            assert_eq!(device.known, there, "a device knows something else than the server");
         }
-        assert_eq!(known.len(), total);
+        let total = there.messages.len();
+        assert_eq!(acknowledged.len(), total);
+        let others = self.shared.others.load(Ordering::Relaxed);
+        assert!(others > 0, "there was nothing but messages");
         println!(
-            "{total} messages of {} devices, {} refused, {} jumps",
+            "{total} messages and {} other changes of {} devices in {} chats, {} refused, {} jumps",
+            others,
             devices.len(),
+            there.chats.len(),
             self.shared.refused.load(Ordering::Relaxed),
             devices.iter().map(|device| device.jumps).sum::<u64>()
         );
         u64::try_from(total).unwrap()
     }
 
-    /// All messages of all chats as the server has them, by their ids.
-    async fn history(&self, user: &User) -> BTreeMap<i64, Value> {
-        let mut history = BTreeMap::new();
-        for chat in &self.chats {
-            let mut seq = 0;
+    /// All that the server has for a user.
+    async fn everything(&self, user: &User) -> Knowledge {
+        let mut there = Knowledge::default();
+        for chat in user.get(&self.shared.url, "/chat").await.as_array().unwrap() {
+            let (id, version) = (number(chat, "id"), number(chat, "version"));
+            there.show(chat);
+            there.versions.insert(id, version);
+            there.pinned.extend((chat["pinned"] == true).then_some(id));
+            let (mut seq, mut versions) = (0, HashSet::new());
             loop {
-                let path = format!("/message/{chat}?limit=200&after={seq}");
+                let path = format!("/message/{id}?limit=200&after={seq}");
                 let page = user.get(&self.shared.url, &path).await;
                 let page = page.as_array().unwrap();
                 for message in page.iter().rev() {
                     seq += 1;
                     assert_eq!(message["seq"], seq, "a hole in the chat");
-                    assert_eq!(message["version"], seq + 1, "a hole in the versions");
-                    history.insert(message["id"].as_i64().unwrap(), message.clone());
+                    let changed = number(message, "version");
+                    assert!(seq < changed && changed <= version && versions.insert(changed), "{message}");
+                    there.put(message.clone());
                 }
                 if page.len() < 200 {
                     break;
                 }
             }
-            let shown = user.get(&self.shared.url, &format!("/chat/{chat}")).await;
-            assert_eq!(shown["version"], seq + 1);
         }
-        history
+        there
     }
+}
+
+/// A message without what a like changes.
+fn lasting(message: &Value) -> Value {
+    let mut message = message.clone();
+    let fields = message.as_object_mut().unwrap();
+    fields.remove("version");
+    fields.remove("likes_array");
+    message
 }
