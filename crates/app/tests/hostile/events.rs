@@ -230,8 +230,14 @@ async fn check_contents(settings: &[(&str, &str)]) {
             continue;
         }
         assert_eq!(sent["message"]["content"], *content, "{kind}: {sent}");
-        let told: Vec<Value> =
-            serde_json::from_str(reader.packet().await.unwrap().strip_prefix("42").unwrap()).unwrap();
+        // That Ada has another name is told as well.
+        let told = loop {
+            let event = reader.packet().await.unwrap();
+            let event: Vec<Value> = serde_json::from_str(event.strip_prefix("42").unwrap()).unwrap();
+            if event[0] != "user_changed" {
+                break event;
+            }
+        };
         assert_eq!((&told[0], &told[1]["content"]), (&json!("new_message"), &json!(content)), "{kind}");
 
         let path = format!("{url}/message/{}?limit=1", world.chat);
