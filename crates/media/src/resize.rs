@@ -14,7 +14,8 @@ use std::sync::LazyLock;
 
 use fast_image_resize::images::CroppedImage;
 use fast_image_resize::{
-    FilterType, IntoImageView, PixelComponentMapper, ResizeAlg, ResizeOptions, Resizer, create_srgb_mapper,
+    FilterType, IntoImageView, IntoImageViewMut, PixelComponentMapper, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+    create_srgb_mapper, pixels,
 };
 use image::{ColorType, DynamicImage};
 
@@ -27,7 +28,7 @@ static LIGHT: LazyLock<PixelComponentMapper> = LazyLock::new(create_srgb_mapper)
 /// Makes a picture smaller.
 pub(crate) fn shrink(picture: &DynamicImage, width: u32, height: u32) -> Result<DynamicImage, Fault> {
     let mut small = DynamicImage::new(width, height, picture.color());
-    resize(picture, &mut small)?;
+    resize(picture, &options(), &mut small)?;
     Ok(small)
 }
 
@@ -35,19 +36,20 @@ pub(crate) fn shrink(picture: &DynamicImage, width: u32, height: u32) -> Result<
 pub(crate) fn square(picture: &DynamicImage, side: u32) -> Result<DynamicImage, Fault> {
     let (width, height) = (picture.width(), picture.height());
     let crop = width.min(height);
-    let middle = CroppedImage::new(picture, (width - crop) / 2, (height - crop) / 2, crop, crop)?;
+    let (left, top) = ((width - crop) / 2, (height - crop) / 2);
 
     let mut square = DynamicImage::new(side, side, at_8_bits(picture.color()));
     if crop > side {
         let wide = at_16_bits(picture.color());
         let mut light = DynamicImage::new(crop, crop, wide);
-        LIGHT.forward_map(&middle, &mut light)?;
+        LIGHT.forward_map(&CroppedImage::new(picture, left, top, crop, crop)?, &mut light)?;
         let mut small = DynamicImage::new(side, side, wide);
-        resize(&light, &mut small)?;
+        resize(&light, &options(), &mut small)?;
         LIGHT.backward_map(&small, &mut square)?;
     } else {
         let mut large = DynamicImage::new(side, side, picture.color());
-        resize(&middle, &mut large)?;
+        let middle = options().crop(left.into(), top.into(), crop.into(), crop.into());
+        resize(picture, &middle, &mut large)?;
         square = to_8_bits(large);
     }
     Ok(square)
@@ -58,9 +60,35 @@ pub(crate) fn to_8_bits(picture: DynamicImage) -> DynamicImage {
     if picture.color().has_alpha() { picture.into_rgba8().into() } else { picture.into_rgb8().into() }
 }
 
-fn resize(from: &impl IntoImageView, to: &mut DynamicImage) -> Result<(), Fault> {
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
-    Ok(Resizer::new().resize(from, to, &options)?)
+fn options() -> ResizeOptions {
+    ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+}
+
+/// Resizes into a picture of the same kind. The kinds are told apart here, since the resizer would be compiled for those as well that
+/// no decoder gives, and takes minutes for each few of them.
+fn resize(from: &DynamicImage, options: &ResizeOptions, to: &mut DynamicImage) -> Result<(), Fault> {
+    let resize = match from.color() {
+        ColorType::L8 => resize_typed::<pixels::U8>,
+        ColorType::La8 => resize_typed::<pixels::U8x2>,
+        ColorType::Rgb8 => resize_typed::<pixels::U8x3>,
+        ColorType::Rgba8 => resize_typed::<pixels::U8x4>,
+        ColorType::L16 => resize_typed::<pixels::U16>,
+        ColorType::La16 => resize_typed::<pixels::U16x2>,
+        ColorType::Rgb16 => resize_typed::<pixels::U16x3>,
+        ColorType::Rgba16 => resize_typed::<pixels::U16x4>,
+        other => return Err(format!("a picture of {other:?}, which no decoder gives").into()),
+    };
+    resize(from, options, to)
+}
+
+fn resize_typed<P: PixelTrait>(
+    from: &DynamicImage,
+    options: &ResizeOptions,
+    to: &mut DynamicImage,
+) -> Result<(), Fault> {
+    let views = from.image_view::<P>().zip(to.image_view_mut::<P>());
+    let (from, mut to) = views.ok_or("the pictures are not of one kind")?;
+    Ok(Resizer::new().resize_typed(&from, &mut to, options)?)
 }
 
 fn at_8_bits(color: ColorType) -> ColorType {
