@@ -114,7 +114,7 @@ async fn serve(
     let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
         let id = request.headers().get("x-request-id").map(HeaderValue::as_bytes);
         let exchange = Exchange::begin(request.method().as_str(), id, client);
-        let mut answer = sockets.call(request.map(Either::Left), client, seat.clone()).await;
+        let mut answer = sockets.call(with_own_head(request).map(Either::Left), client, seat.clone()).await;
         if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
             // Only Socket.IO answers on this connection from here on, so the client must open another one for anything else.
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -129,4 +129,18 @@ async fn serve(
     });
     let connection = http1::Builder::new().serve_connection(io, service).with_upgrades();
     connection.await.map_err(io::Error::other)
+}
+
+/// The request with a copy of its head. A socket keeps the head as long as it lives, and hyper's is a part of the buffer that it was
+/// read into, all 8 KiB of which would be kept with it.
+fn with_own_head<B>(mut request: http::Request<B>) -> http::Request<B> {
+    for value in request.headers_mut().values_mut() {
+        if let Ok(copy) = HeaderValue::from_bytes(value.as_bytes()) {
+            *value = copy;
+        }
+    }
+    if let Ok(copy) = request.uri().to_string().parse() {
+        *request.uri_mut() = copy;
+    }
+    request
 }
