@@ -1,9 +1,12 @@
 //! The one rule that names and other short texts share, and the types that keep it.
 
+use unicode_width::UnicodeWidthChar;
+
 use crate::FieldError;
 
-/// Checks that a text has `min` to `max` characters (Unicode scalar values) and none that is a control character
-/// (`multiline` lets line breaks and tabs through), and gives it back without the white space around it.
+/// Checks that a text has `min` to `max` characters (Unicode scalar values), something to see among them, and none that is a
+/// control character (`multiline` lets line breaks and tabs through) or that turns the direction of the text around it (UAX #9,
+/// explicit formatting characters), by which a name can pass for another. Gives it back without the white space around it.
 ///
 /// # Errors
 /// A [`FieldError`] that names `field`.
@@ -14,8 +17,13 @@ pub(crate) fn bounded(field: &str, raw: &str, min: usize, max: usize, multiline:
         return Err(FieldError::new(field, format!("must have {min} to {max} characters, has {length}")));
     }
     let forbidden = |c: char| c.is_control() && !(multiline && matches!(c, '\n' | '\r' | '\t'));
-    if text.chars().any(forbidden) {
+    let turning = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.chars().any(|c| forbidden(c) || turning(c)) {
         return Err(FieldError::new(field, "must not contain control characters"));
+    }
+    let visible = |c: char| !c.is_whitespace() && c.width().is_some_and(|columns| columns > 0);
+    if !text.chars().any(visible) {
+        return Err(FieldError::new(field, "must have something to see"));
     }
     Ok(text.to_owned())
 }

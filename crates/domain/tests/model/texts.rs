@@ -63,6 +63,24 @@ fn control_characters_are_refused() {
     }
 }
 
+/// A name that shows nothing, or that turns what stands around it, is there to be taken for another.
+#[test]
+fn what_cannot_be_seen_is_no_text_and_what_turns_text_around_is_refused() {
+    for (parse, field, _) in TEXTS {
+        for invisible in ["\u{200b}", "\u{200d}\u{200d}", "\u{feff} \u{2060}", "\u{3164}", "\u{34f}", "\u{e0020}"] {
+            check_refused(parse(invisible), field, &invisible.escape_unicode().to_string());
+        }
+        for turning in ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}'] {
+            check_refused(parse(&format!("a{turning}b")), field, &turning.escape_unicode().to_string());
+        }
+        for fine in
+            ["👩\u{200d}👩\u{200d}👧", "می\u{200c}خواهم", "שלום\u{200f}!", "🏴\u{e0067}\u{e0062}\u{e007f}", "e\u{301}"]
+        {
+            assert_eq!(parse(fine), Ok(fine.to_owned()), "{}", fine.escape_unicode());
+        }
+    }
+}
+
 #[test]
 fn passwords_have_8_to_128_characters_of_any_kind() {
     for (password, fits) in [
