@@ -1,8 +1,10 @@
 //! Headers that every answer has unless its route knows better.
 
+use actix_http::ConnectionType;
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 
@@ -21,6 +23,11 @@ pub(crate) async fn headers<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let mut response = next.call(request).await?;
+    // Actix says `connection: upgrade` to whoever asked to upgrade, to HTTP/2 for instance, also when nothing comes of it, unless the
+    // connection ends with the answer.
+    if response.request().head().upgrade() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     for (name, value) in DEFAULTS {
         if !response.headers().contains_key(name) {
             response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));

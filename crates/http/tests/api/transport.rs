@@ -4,7 +4,7 @@ use mango_http::CorsPolicy;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Account, Answer, Server};
+use crate::support::{Account, Answer, Server, raw};
 
 #[actix_web::test]
 async fn a_slash_at_the_end_never_matters() {
@@ -195,4 +195,15 @@ async fn every_answer_has_the_security_headers() {
     }
     let created = server.post("/user/create", &json!({"phone": "+31612345678", "password": "long enough"})).await;
     assert_eq!(created.header("cache-control"), Some("no-store"));
+}
+
+/// The answer to an upgrade that nobody offers is an ordinary one, and does not say that anything was upgraded.
+#[actix_web::test]
+async fn an_upgrade_to_http_2_is_passed_over() {
+    let server = Server::start().await;
+    let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\n\
+        http2-settings: AAMAAABkAAQAAP__\r\n\r\n";
+    let (status, text) = raw::exchange(server.address, request).await;
+    assert_eq!(status, 200);
+    assert!(text.contains("connection: close\r\n") && !text.contains("upgrade"), "{text}");
 }
