@@ -7,6 +7,7 @@ use mango_domain::{Error, FieldError};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::error::Category;
 
 /// Reads a value of any shape as a `T`.
 ///
@@ -22,15 +23,23 @@ pub fn decode<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
 /// [`Error::Invalid`] with the path of the first field that is missing or has the wrong type.
 pub fn decode_str<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
     let mut reader = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| shape_error(&error))
+    serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.inner().classify() {
+        Category::Data => shape_error(&error),
+        // Half a character, a number that no computer can hold.
+        Category::Syntax | Category::Eof | Category::Io => FieldError::new(place(&error), "is not valid JSON").into(),
+    })
+}
+
+/// Where the error is. A key that cannot be read is at fault where it stands.
+fn place<E>(error: &serde_path_to_error::Error<E>) -> String {
+    let path = error.path().to_string();
+    path.strip_suffix(".?").unwrap_or(&path).to_owned()
 }
 
 /// Names the field of the request that does not have the shape it should have.
 #[must_use]
 pub fn shape_error<E: fmt::Display>(error: &serde_path_to_error::Error<E>) -> Error {
-    let path = error.path().to_string();
-    // A key that cannot be read is at fault where it stands.
-    let path = path.strip_suffix(".?").unwrap_or(&path);
+    let path = place(error);
     let message = error.inner().to_string();
     // A field that is missing, or is there twice, is reported at its parent; its name stands between backquotes in the message.
     let named = |prefix| message.strip_prefix(prefix).and_then(|rest: &str| rest.split('`').next());
@@ -39,7 +48,7 @@ pub fn shape_error<E: fmt::Display>(error: &serde_path_to_error::Error<E>) -> Er
         (None, Some(name)) => (Some(name), "is there twice".to_owned()),
         (None, None) => (None, in_plain_words(&message)),
     };
-    let field = match (name, path) {
+    let field = match (name, path.as_str()) {
         (Some(name), "." | "?") => name.to_owned(),
         (Some(name), parent) => format!("{parent}.{name}"),
         (None, "." | "?") => String::new(),
@@ -121,6 +130,7 @@ mod tests {
     use super::decode_str;
     use crate::chat::CreateChatPayload;
     use crate::message::SendMessagePayload;
+    use crate::sync::SyncPayload;
 
     fn check<T: serde::de::DeserializeOwned>(json: &str, field: &str, message: &str) {
         let Err(Error::Invalid(errors)) = decode_str::<T>(json) else { panic!("{json} was taken") };
@@ -139,6 +149,9 @@ mod tests {
         check::<SendMessagePayload>(&message("1e30", r#""x""#), "message.chat_id", "must be a whole number");
         check::<SendMessagePayload>(&message("1", "[]"), "message.content", "must be text");
         check::<SendMessagePayload>(&message("1, \"chat_id\": 2", r#""x""#), "message.chat_id", "is there twice");
+        check::<SendMessagePayload>(&message("1", r#""\ud800""#), "message.content", "is not valid JSON");
+        check::<SyncPayload>(r#"{"chats": {"x": 1}}"#, "chats.x", "is no id of a chat");
+        check::<SyncPayload>(r#"{"chats": {"1": "x"}}"#, "chats.1", "must be a whole number");
         check::<CreateChatPayload>(&chat("7"), "chat.members_array", "must be a list");
         check::<CreateChatPayload>(&chat(r#"[1, "2"]"#), "chat.members_array[1]", "must be a whole number");
         check::<CreateChatPayload>(r#"{"chat": {"is_group": 1}}"#, "chat.is_group", "must be true or false");

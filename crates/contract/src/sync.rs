@@ -1,10 +1,12 @@
 //! Catching up: what a client knows, and what it is told.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use mango_domain::Error;
 use mango_domain::model::{Chat, ChatChanges, ChatId, Epoch, ProfileVersion, SyncPage, SyncRequest, UserId, Version};
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::chat::ChatReply;
@@ -18,7 +20,8 @@ pub struct SyncPayload {
     /// For each chat that the client knows, by its id, the version up to which it knows everything. What is not named is told
     /// from its beginning. At most 10,000.
     #[serde(default)]
-    pub chats: BTreeMap<i64, i64>,
+    #[schema(value_type = BTreeMap<i64, i64>)]
+    pub chats: BTreeMap<ChatKey, i64>,
     /// The epoch that these versions are of.
     #[serde(default)]
     pub epoch: Option<String>,
@@ -32,14 +35,38 @@ pub struct SyncPayload {
     pub limit: Option<i64>,
 }
 
+/// The id of a chat where JSON takes nothing but text.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChatKey(i64);
+
+impl<'de> Deserialize<'de> for ChatKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Digits;
+
+        impl Visitor<'_> for Digits {
+            type Value = ChatKey;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the id of a chat")
+            }
+
+            fn visit_str<E: de::Error>(self, key: &str) -> Result<ChatKey, E> {
+                key.parse().map(ChatKey).map_err(|_| E::custom("is no id of a chat"))
+            }
+        }
+
+        deserializer.deserialize_str(Digits)
+    }
+}
+
 impl SyncPayload {
     /// Checks every field.
     ///
     /// # Errors
     /// [`Error::Invalid`] on `chats`, `limit` or `users_since`.
     pub fn into_domain(self) -> Result<SyncRequest, Error> {
-        let known = self.chats.into_iter().map(|(chat, version)| (ChatId::new(chat), Version::new(version))).collect();
-        let request = SyncRequest::parse(known, self.epoch.map(Epoch::new), self.limit)?;
+        let known = self.chats.into_iter().map(|(ChatKey(chat), version)| (ChatId::new(chat), Version::new(version)));
+        let request = SyncRequest::parse(known.collect(), self.epoch.map(Epoch::new), self.limit)?;
         Ok(request.with_users_since(self.users_since.map(ProfileVersion::new))?)
     }
 }

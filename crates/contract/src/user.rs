@@ -16,10 +16,13 @@ use crate::time::WireTime;
 #[schema(example = json!({"phone": "+31612345678", "password": "correct horse battery", "name": "Ada"}))]
 pub struct CreateUserRequest {
     /// A phone number in international form.
-    pub phone: String,
+    #[serde(default)]
+    #[schema(required = true, value_type = String)]
+    pub phone: Option<String>,
     /// 8 to 128 characters.
-    #[schema(min_length = 8, max_length = 128)]
-    pub password: String,
+    #[serde(default)]
+    #[schema(required = true, value_type = String, min_length = 8, max_length = 128)]
+    pub password: Option<String>,
     /// Base64 of a JPEG, PNG, WebP or GIF, with or without a `data:` prefix.
     #[serde(default)]
     pub photo: Option<String>,
@@ -40,8 +43,8 @@ impl CreateUserRequest {
     /// [`Error::Invalid`] with all fields that are at fault.
     pub fn into_domain(self) -> Result<NewAccount, Error> {
         let mut faults = Faults::default();
-        let phone = faults.take(Phone::parse(&self.phone));
-        let password = faults.take(Password::parse(self.password));
+        let phone = faults.take(required("phone", self.phone).and_then(|phone| Phone::parse(&phone)));
+        let password = faults.take(required("password", self.password).and_then(Password::parse));
         let name = faults.take_option(self.name.as_deref().map(UserName::parse));
         let description = faults.take_option(parse_description(self.description.as_deref()));
         let picture = faults.take_option(parse_photo(self.photo.as_deref()));
@@ -98,6 +101,11 @@ impl UpdateUserRequest {
         faults.check()?;
         Ok(edit)
     }
+}
+
+/// A field that must be there. To serde it is optional, so that it is told together with whatever else is wrong.
+fn required(field: &str, given: Option<String>) -> Result<String, FieldError> {
+    given.ok_or_else(|| FieldError::new(field, "is missing"))
 }
 
 /// An empty text says that there is no description.
