@@ -258,7 +258,8 @@ impl Connection {
                     Some(job) => {
                         while running.next().await.is_some() {}
                         let may_renew = job.verb == Verb::Authenticate;
-                        self.handle(job).await;
+                        // In a box, since the memory for it would otherwise be part of each socket's task, also of those that are idle.
+                        Box::pin(self.handle(job)).await;
                         if may_renew {
                             expiry.as_mut().reset(Instant::now() + self.time_left());
                         }

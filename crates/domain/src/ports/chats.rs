@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::Failure;
 use crate::model::{
-    ChatId, ChatRecord, Event, NewChat, Origin, PinToggle, PostedMessage, Timestamp, UserBrief, UserId,
+    ChatId, ChatRecord, Event, MemberList, NewChat, Origin, PinToggle, PostedMessage, Timestamp, UserBrief, UserId,
 };
 use crate::ports::Announcer;
 
@@ -17,10 +17,10 @@ pub trait Chats: Send + Sync {
     /// when two calls come at the same time, and tells of it the connection that asked, if one did, and nobody else.
     async fn create(&self, chat: NewChat, announcer: Announcer) -> Result<CreatedChat, CreateChatError>;
 
-    /// The chats of a user, most recently active first (then highest id first): those with a newer last message, or that were
-    /// created more recently, come first. With `pinned_only`, those that the user has pinned. A bounded number of queries
-    /// whatever the number of chats.
-    async fn list(&self, user: UserId, pinned_only: bool) -> Result<Vec<StoredChat>, Failure>;
+    /// Chats of a user, most recently active first (then highest id first): those with a newer last message, or that were
+    /// created more recently, come first; those of [`These`](ChatSelection::These) in the order given. As many as fit in a
+    /// page, but one at least where there are any. A bounded number of queries whatever the number of chats.
+    async fn list(&self, user: UserId, selection: ChatSelection) -> Result<ChatPage, Failure>;
 
     /// A chat as `user` sees it; `None` when it does not exist or the user is not a member.
     async fn find(&self, chat: ChatId, user: UserId) -> Result<Option<StoredChat>, Failure>;
@@ -37,6 +37,35 @@ pub trait Chats: Send + Sync {
         now: Timestamp,
         announcer: Announcer,
     ) -> Result<Option<PinToggle>, Failure>;
+}
+
+/// Which chats of a user to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChatSelection {
+    /// All of them.
+    All,
+    /// Those that the user has pinned.
+    Pinned,
+    /// Those of these that the user is in: what a [`ChatPage`] had no room for.
+    These(Vec<ChatId>),
+}
+
+/// Chats of a user, as many as a server can well hold for one who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatPage {
+    /// Those that fit.
+    pub chats: Vec<StoredChat>,
+    /// Those that come after them.
+    pub rest: Vec<ChatId>,
+}
+
+impl ChatPage {
+    /// How many chats a page has at the most.
+    pub const MAX_CHATS: usize = 256;
+    /// How many members the chats of a page have together at the most, unless there is but one chat.
+    pub const MAX_MEMBERS: usize = MemberList::MAX;
+    /// How many bytes the contents of their last messages have together at the most, unless there is but one chat.
+    pub const MAX_BYTES: usize = 1 << 20;
 }
 
 /// A chat as a store gives it: everything but who is online.

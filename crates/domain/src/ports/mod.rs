@@ -22,7 +22,7 @@ pub mod users;
 
 pub use audit::Audit;
 pub use changes::Changes;
-pub use chats::{Chats, CreateChatError, CreatedChat, StoredChat};
+pub use chats::{ChatPage, ChatSelection, Chats, CreateChatError, CreatedChat, StoredChat};
 pub use clock::Clock;
 pub use events::{Announcer, Events};
 pub use images::{ImageError, Images, PhotoSet};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::Result;
-use crate::model::{Chat, Principal};
-use crate::ports::{Chats, Presence};
+use crate::model::{Chat, ChatId, Principal};
+use crate::ports::{ChatPage, ChatSelection, Chats, Presence};
 use crate::usecases::view;
 
 /// Lists the chats of the caller.
@@ -13,13 +13,13 @@ pub struct ListChats {
     presence: Arc<dyn Presence>,
 }
 
-/// Which chats to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChatFilter {
-    /// All of them.
-    All,
-    /// Those that the caller has pinned.
-    Pinned,
+/// Some chats of the caller, and which come after them.
+#[derive(Debug, Clone)]
+pub struct ListedChats {
+    /// As many as fit in a [`ChatPage`].
+    pub chats: Vec<Chat>,
+    /// What to ask for next; empty at the end.
+    pub rest: Vec<ChatId>,
 }
 
 impl ListChats {
@@ -27,12 +27,13 @@ impl ListChats {
         Self { chats, presence }
     }
 
-    /// The chats, most recently active first.
+    /// The first of the selected chats, most recently active first. Which chats the others are is known with the first, so that
+    /// none is missed or told twice when some become active meanwhile.
     ///
     /// # Errors
     /// Only failures of ports.
-    pub async fn run(&self, principal: &Principal, filter: ChatFilter) -> Result<Vec<Chat>> {
-        let stored = self.chats.list(principal.user, filter == ChatFilter::Pinned).await?;
-        view::chats(&*self.presence, stored).await
+    pub async fn run(&self, principal: &Principal, selection: ChatSelection) -> Result<ListedChats> {
+        let ChatPage { chats, rest } = self.chats.list(principal.user, selection).await?;
+        Ok(ListedChats { chats: view::chats(&*self.presence, chats).await?, rest })
     }
 }

@@ -2,7 +2,7 @@
 
 use mango_domain::Error;
 use mango_domain::model::{ChatId, MessageId, MessageType, PageRequest, SyncRequest, UserId, Version};
-use mango_domain::usecases::list_chats::ChatFilter;
+use mango_domain::ports::ChatSelection;
 use mango_domain::usecases::send_message::Outgoing;
 use mango_domain::usecases::update_user::ProfileEdit;
 
@@ -42,8 +42,8 @@ async fn strangers_cannot_tell_a_chat_of_others_from_none() {
     let untouched = house.cases.list_messages.run(&member, chat, newest).await.expect("a member reads");
     assert_eq!(untouched.messages.len(), 1);
     assert!(untouched.messages[0].likes.is_empty());
-    for filter in [ChatFilter::All, ChatFilter::Pinned] {
-        assert_eq!(house.cases.list_chats.run(&stranger, filter).await.expect("list"), []);
+    for filter in [ChatSelection::All, ChatSelection::Pinned] {
+        assert_eq!(house.cases.list_chats.run(&stranger, filter).await.expect("list").chats, []);
     }
 }
 

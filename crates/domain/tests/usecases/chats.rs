@@ -1,8 +1,8 @@
 //! Creating, finding, listing and pinning chats.
 
 use mango_domain::model::{Chat, ChatKind, ChatName, ConnectionId, Event, UserId};
+use mango_domain::ports::ChatSelection;
 use mango_domain::usecases::create_chat::ChatRequest;
-use mango_domain::usecases::list_chats::ChatFilter;
 use mango_testkit::build::moment;
 
 use crate::{House, asked_by, check_refused, direct_with, group_of, ids, text};
@@ -59,7 +59,7 @@ async fn a_group_without_a_name_or_with_the_wrong_members_is_refused() {
     house.memory.store.fail_next("create chat");
     check_refused(house.cases.create_chat.run(&ann, group_of(&[&bob])).await, "failed create chat");
     assert!(house.news().is_empty(), "what was not created is no news");
-    assert_eq!(house.cases.list_chats.run(&bob, ChatFilter::All).await.expect("list"), []);
+    assert_eq!(house.cases.list_chats.run(&bob, ChatSelection::All).await.expect("list").chats, []);
 }
 
 #[tokio::test]
@@ -111,9 +111,9 @@ async fn chats_show_who_is_online() {
     house.cases.come_online.run(&bob, &ConnectionId("b".to_owned())).await.expect("come online");
     let online = |chat: &Chat| chat.members.iter().map(|member| member.online).collect::<Vec<_>>();
     let found = house.cases.get_chat.run(&ann, chat).await.expect("get");
-    let listed = house.cases.list_chats.run(&ann, ChatFilter::All).await.expect("list");
+    let listed = house.cases.list_chats.run(&ann, ChatSelection::All).await.expect("list");
     let new = house.cases.create_chat.run(&ann, group_of(&[&bob])).await.expect("create");
-    for seen in [&found, &listed[0], &new] {
+    for seen in [&found, &listed.chats[0], &new] {
         assert_eq!(online(seen), [false, true]);
     }
 }
@@ -127,13 +127,13 @@ async fn the_list_is_ordered_by_activity_and_can_be_of_pins_alone() {
     house.cases.send_message.run(&bob, text(one, "up")).await.expect("send");
     house.cases.toggle_pin.run(&ann, two).await.expect("pin");
     for (caller, filter, expected) in [
-        (&ann, ChatFilter::All, &[one, two][..]),
-        (&ann, ChatFilter::Pinned, &[two]),
-        (&bob, ChatFilter::All, &[one, two]),
-        (&bob, ChatFilter::Pinned, &[]),
+        (&ann, ChatSelection::All, &[one, two][..]),
+        (&ann, ChatSelection::Pinned, &[two]),
+        (&bob, ChatSelection::All, &[one, two]),
+        (&bob, ChatSelection::Pinned, &[]),
     ] {
-        let listed = house.cases.list_chats.run(caller, filter).await.expect("list");
-        assert_eq!(listed.iter().map(|chat| chat.record.id).collect::<Vec<_>>(), expected, "{filter:?}");
+        let listed = house.cases.list_chats.run(caller, filter.clone()).await.expect("list");
+        assert_eq!(listed.chats.iter().map(|chat| chat.record.id).collect::<Vec<_>>(), expected, "{filter:?}");
     }
 }
 

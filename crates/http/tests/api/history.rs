@@ -1,10 +1,16 @@
 //! Chats and their histories.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
+use mango_domain::model::ChatId;
 use mango_domain::ports::{Chats as _, Likes as _};
 use mango_testkit::build::{self, moment, unheard};
+use mango_testkit::memory::Memory;
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::failing::FirstPage;
 use crate::support::{Account, Answer, Server};
 
 fn seqs(answer: &Answer) -> Vec<i64> {
@@ -137,4 +143,46 @@ async fn chats_are_listed_by_activity_with_all_that_a_member_sees() {
     assert_eq!((&pinned[0]["id"], &pinned[0]["pinned"]), (&json!(direct), &json!(true)));
     assert_eq!(pinned.as_array().unwrap().len(), 1);
     assert_eq!(server.get_as(&bob, "/chat/pinned").await.json(), json!([]));
+}
+
+/// Somebody in 600 chats, the newest first.
+async fn somebody_in_many_chats(server: &Server) -> (Account, Vec<ChatId>) {
+    let ann = server.account(1).await;
+    let mut chats = Vec::new();
+    for _ in 0..600 {
+        chats.push(server.group(&ann, &[], 0).await);
+    }
+    chats.reverse();
+    (ann, chats)
+}
+
+#[actix_web::test]
+async fn a_list_of_many_chats_is_whole() {
+    let server = Server::start().await;
+    let (ann, chats) = somebody_in_many_chats(&server).await;
+    for chat in &chats {
+        server.memory.store.toggle_pin(*chat, ann.id, moment(5), unheard()).await.unwrap();
+    }
+    for path in ["/chat", "/chat/pinned"] {
+        let answer = server.get_as(&ann, path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        let list = answer.json();
+        let ids: Vec<Value> = list.as_array().unwrap().iter().map(|chat| chat["id"].clone()).collect();
+        assert_eq!(ids, chats.iter().map(|chat| json!(chat)).collect::<Vec<_>>());
+    }
+}
+
+/// Half a list must not look like a whole one.
+#[actix_web::test]
+async fn a_list_that_cannot_be_read_to_its_end_breaks_off() {
+    let memory = Memory::new();
+    let mut ports = memory.ports();
+    ports.chats = Arc::new(FirstPage(ports.chats));
+    let server = Server::over(memory, ports, |_| {}).await;
+    let (ann, _) = somebody_in_many_chats(&server).await;
+    let request = server.request(Method::GET, "/chat").bearer_auth(&ann.access);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err());
+    assert_eq!(server.get_as(&ann, "/chat/pinned").await.status, 200);
 }

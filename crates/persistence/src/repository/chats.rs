@@ -12,12 +12,12 @@ use mango_domain::Failure;
 use mango_domain::model::{
     ChatId, DirectPair, NewChat, PinToggle, PostedMessage, Timestamp, UserBrief, UserId, Version,
 };
-use mango_domain::ports::{Announcer, Chats, CreateChatError, CreatedChat, StoredChat};
+use mango_domain::ports::{Announcer, ChatPage, ChatSelection, Chats, CreateChatError, CreatedChat, StoredChat};
 
 use super::super::schema::{chats, members, messages, pins, users};
 use super::super::{Conn, NEXT_CHAT_ID};
 use super::rows::{BriefRow, ChatRow, DIRECT, GROUP, MessageRow};
-use super::{Repository, for_ids, messages::with_likes, users::briefs};
+use super::{Repository, for_ids, messages::with_likes, sizes::fitting, users::briefs};
 use crate::writers::{ChatToCreate, NewPin, Outcome};
 
 #[async_trait]
@@ -34,8 +34,8 @@ impl Chats for Repository {
         self.writers.create(ChatToCreate { id, chat }, announcer).await?.map_err(CreateChatError::UnknownMembers)
     }
 
-    async fn list(&self, user: UserId, pinned_only: bool) -> Result<Vec<StoredChat>, Failure> {
-        self.read(move |conn| list(conn, user, pinned_only).boxed()).await.map_err(|fault| fault.during("list chats"))
+    async fn list(&self, user: UserId, selection: ChatSelection) -> Result<ChatPage, Failure> {
+        self.read(move |conn| list(conn, user, selection).boxed()).await.map_err(|fault| fault.during("list chats"))
     }
 
     async fn find(&self, chat: ChatId, user: UserId) -> Result<Option<StoredChat>, Failure> {
@@ -140,7 +140,7 @@ async fn existing(conn: &mut Conn, there: ChatId, drawn: Option<ChatId>, user: U
     Ok(Outcome::Created(Ok(CreatedChat { chat, is_new: false })))
 }
 
-async fn list(conn: &mut Conn, user: UserId, pinned_only: bool) -> QueryResult<Vec<StoredChat>> {
+async fn list(conn: &mut Conn, user: UserId, selection: ChatSelection) -> QueryResult<ChatPage> {
     let pin = pins::user_id.eq(members::user_id).and(pins::chat_id.eq(members::chat_id));
     let heads = members::table
         .inner_join(chats::table)
@@ -148,11 +148,21 @@ async fn list(conn: &mut Conn, user: UserId, pinned_only: bool) -> QueryResult<V
         .filter(members::user_id.eq(user.get()))
         .order((chats::last_activity_at.desc(), chats::id.desc()))
         .select((ChatRow::as_select(), pins::created_at.nullable().is_not_null()));
-    let heads = match pinned_only {
-        true => heads.filter(pins::created_at.is_not_null()).load(conn).await?,
-        false => heads.load(conn).await?,
+    let (mut heads, mut rest): (Vec<(ChatRow, bool)>, _) = match selection {
+        ChatSelection::All => (heads.load(conn).await?, Vec::new()),
+        ChatSelection::Pinned => (heads.filter(pins::created_at.is_not_null()).load(conn).await?, Vec::new()),
+        ChatSelection::These(mut ids) => {
+            let rest = ids.split_off(ids.len().min(ChatPage::MAX_CHATS));
+            let ids: Vec<i64> = ids.into_iter().map(ChatId::get).collect();
+            let mut heads: Vec<(ChatRow, bool)> = heads.filter(chats::id.eq_any(ids.clone())).load(conn).await?;
+            let place: HashMap<i64, usize> = ids.into_iter().enumerate().map(|(at, id)| (id, at)).collect();
+            heads.sort_unstable_by_key(|(row, _)| place.get(&row.id).copied());
+            (heads, rest)
+        }
     };
-    complete(conn, heads).await
+    let fitting = fitting(conn, heads.iter().take(ChatPage::MAX_CHATS).map(|(row, _)| row.id).collect()).await?;
+    rest.splice(0..0, heads.drain(fitting..).map(|(row, _)| ChatId::new(row.id)));
+    Ok(ChatPage { chats: complete(conn, heads).await?, rest })
 }
 
 async fn find(conn: &mut Conn, chat: ChatId, user: UserId) -> QueryResult<Option<StoredChat>> {

@@ -1,5 +1,6 @@
-//! How large an answer to a client that catches up would be, looked at before it is read.
+//! How large an answer would be, looked at before it is read.
 
+use std::collections::HashMap;
 use std::iter::repeat_n;
 
 use diesel::dsl::sql;
@@ -7,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Integer;
 use diesel_async::RunQueryDsl;
 use mango_domain::model::{ChatId, SyncPlan, SyncRange, SyncRequest, Version, Weights};
+use mango_domain::ports::ChatPage;
 
 use super::super::Conn;
 use super::super::schema::{chats, members, messages};
@@ -17,7 +19,7 @@ const BYTES: &str = "octet_length(messages.content)";
 /// Keeps the plan to the size of an answer, and gives the ids of the messages that it still has.
 pub(super) async fn fit(conn: &mut Conn, plan: &mut SyncPlan) -> QueryResult<Vec<i64>> {
     let mut whole = ids(plan.whole());
-    while whole.len() > 1 && are_too_many(conn, &whole).await? {
+    while whole.len() > 1 && have_more_members(conn, &whole, SyncRequest::MAX_MEMBERS).await? {
         plan.halve();
         whole = ids(plan.whole());
     }
@@ -37,9 +39,26 @@ pub(super) async fn fit(conn: &mut Conn, plan: &mut SyncPlan) -> QueryResult<Vec
     Ok(told.map(|(id, ..)| id).collect())
 }
 
-/// Whether the chats have more members together than an answer may tell of. The database stops counting there.
-async fn are_too_many(conn: &mut Conn, chats: &[i64]) -> QueryResult<bool> {
-    let max = i64::try_from(SyncRequest::MAX_MEMBERS).unwrap_or(i64::MAX);
+/// How many of these chats, from the first on, fit in a [`ChatPage`].
+pub(super) async fn fitting(conn: &mut Conn, mut chats: Vec<i64>) -> QueryResult<usize> {
+    if chats.len() < 2 {
+        return Ok(chats.len());
+    }
+    while chats.len() > 1 && have_more_members(conn, &chats, ChatPage::MAX_MEMBERS).await? {
+        chats.truncate(chats.len() / 2);
+    }
+    let sizes: HashMap<i64, i32> = last_messages(conn, chats.clone()).await?.into_iter().collect();
+    let sizes = chats.iter().map(|chat| sizes.get(chat).copied().map_or(0, size));
+    let sums = sizes.scan(0, |sum, bytes| {
+        *sum += bytes;
+        Some(*sum)
+    });
+    Ok(sums.take_while(|sum| *sum <= ChatPage::MAX_BYTES).count().max(1))
+}
+
+/// Whether the chats have more than `max` members together. The database stops counting there.
+async fn have_more_members(conn: &mut Conn, chats: &[i64], max: usize) -> QueryResult<bool> {
+    let max = i64::try_from(max).unwrap_or(i64::MAX);
     let beyond = members::table.filter(members::chat_id.eq_any(chats.to_vec())).offset(max).limit(1);
     Ok(beyond.select(members::user_id).get_result::<i64>(conn).await.optional()?.is_some())
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use mango_domain::ports::{CreateChatError, CreateUserError};
+use mango_domain::ports::{ChatSelection, CreateChatError, CreateUserError};
 use mango_persistence::Options;
 use mango_testkit::build::{group, message, moment, session, unheard, user, users};
 
@@ -82,7 +82,7 @@ async fn an_abandoned_transaction_is_whole<B: Backend>() {
 
     // This one's turn comes after the abandoned one.
     message(chat, user).add(&stores).await;
-    assert_eq!(stores.chats.list(user, true).await.unwrap().len(), 1);
+    assert_eq!(stores.chats.list(user, ChatSelection::Pinned).await.unwrap().chats.len(), 1);
 }
 
 /// A closed database has committed what it took, and takes nothing more.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mango_domain::Failure;
 use mango_domain::model::PageRequest;
-use mango_domain::ports::CreateUserError;
+use mango_domain::ports::{ChatSelection, CreateUserError};
 use mango_persistence::Options;
 use mango_testkit::build::{group, message, unheard, user, users};
 
@@ -118,8 +118,8 @@ mod postgres_stopped {
         assert!(stores.users.find(ids[0]).await.unwrap().is_some());
         drop(first);
         let second = Frozen::connections(&server, &url);
-        check_busy(stores.chats.list(ids[0], false)).await;
-        assert_eq!(stores.chats.list(ids[0], false).await.unwrap().len(), 1);
+        check_busy(stores.chats.list(ids[0], ChatSelection::All)).await;
+        assert_eq!(stores.chats.list(ids[0], ChatSelection::All).await.unwrap().chats.len(), 1);
         drop(second);
         let third = Frozen::connections(&server, &url);
         check_busy(stores.messages.append(message(chat, ids[0]).build(), unheard())).await;
@@ -145,13 +145,13 @@ mod postgres_stopped {
         let listener = Frozen::new(server.pid().map(|pid| pid.to_string()));
         check_busy(stores.messages.append(message(chat, ids[0]).build(), unheard())).await;
         check_busy(stores.users.find(ids[0])).await;
-        check_busy(stores.chats.list(ids[0], false)).await;
+        check_busy(stores.chats.list(ids[0], ChatSelection::All)).await;
         check_busy(stores.messages.append(message(chat, ids[0]).build(), unheard())).await;
         check_busy(database.ping()).await;
         drop((listener, connections));
 
         assert!(stores.users.find(ids[0]).await.unwrap().is_some());
-        assert_eq!(stores.chats.list(ids[0], false).await.unwrap().len(), 1);
+        assert_eq!(stores.chats.list(ids[0], ChatSelection::All).await.unwrap().chats.len(), 1);
         let sent = message(chat, ids[0]).add(&stores).await;
         assert!((1..=2).contains(&sent.seq.get()), "{:?}", sent.seq);
     }

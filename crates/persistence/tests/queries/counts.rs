@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mango_domain::model::{SyncRequest, Version};
+use mango_domain::ports::ChatSelection;
 use mango_persistence::Options;
 use mango_testkit::build::{group, message, moment, unheard, users};
 
@@ -25,12 +26,16 @@ async fn a_list_is_a_bounded_number_of_queries<B: Backend>() {
             stores.likes.toggle(said.id, ids[2], moment(1), unheard()).await.unwrap();
             stores.chats.toggle_pin(chat, ids[0], moment(1), unheard()).await.unwrap();
         }
-        for pinned_only in [false, true] {
-            counts.push(sent_by(async { stores.chats.list(ids[0], pinned_only).await.unwrap() }).await.len());
+        for selection in [ChatSelection::All, ChatSelection::Pinned] {
+            counts.push(sent_by(async { stores.chats.list(ids[0], selection).await.unwrap() }).await.len());
         }
     }
-    assert_eq!(stores.chats.list(ids[0], true).await.unwrap().len(), 100);
-    assert_eq!(counts, [4; 4], "chats, members, last messages, likes");
+    assert_eq!(stores.chats.list(ids[0], ChatSelection::Pinned).await.unwrap().chats.len(), 100);
+    assert_eq!(
+        counts,
+        [4, 4, 6, 6],
+        "chats, members, last messages, likes; of several the two sizes of the answer too"
+    );
 }
 
 /// To catch up takes as many queries for a hundred chats as for one.

@@ -1,6 +1,7 @@
 //! What there is in the database, and what is done with it.
 
 use mango_domain::model::{AuditEntry, AuditEvent, PageRequest, ProfileVersion, Seq, SyncRequest, UserChange, Version};
+use mango_domain::ports::ChatSelection;
 use mango_testkit::Stores;
 use mango_testkit::build::{direct, group, message, moment, phone, photo, refresh, renewal, session, unheard, user};
 
@@ -42,8 +43,10 @@ pub async fn chat(stores: &Stores) {
         stores.chats.toggle_pin(chat, ann, moment(9), unheard()).await.unwrap();
         stores.likes.toggle(said.id, bob, moment(9), unheard()).await.unwrap();
     }
-    stores.chats.list(ann, false).await.unwrap();
-    stores.chats.list(ann, true).await.unwrap();
+    stores.chats.list(ann, ChatSelection::All).await.unwrap();
+    let page = stores.chats.list(ann, ChatSelection::Pinned).await.unwrap();
+    let pinned = page.chats.iter().map(|chat| chat.record.id).collect();
+    stores.chats.list(ann, ChatSelection::These(pinned)).await.unwrap();
     stores.chats.find(room, ann).await.unwrap();
     stores.chats.ids_of(ann).await.unwrap();
     for known in [vec![], vec![(chat, 1), (room, 1)]] {

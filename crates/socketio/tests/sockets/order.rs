@@ -1,7 +1,7 @@
 //! In which order things happen, and that they happen to their end.
 
+use mango_domain::ports::ChatSelection;
 use mango_domain::ports::Departure;
-use mango_domain::usecases::list_chats::ChatFilter;
 use serde_json::json;
 
 use crate::support::{World, limits, text_message};
@@ -81,6 +81,6 @@ async fn what_was_sent_is_done_though_the_sender_has_left() {
     assert_eq!(world.departure().await, (ann.id, Departure::Last));
     let told: Vec<_> = reader.events().await.into_iter().map(|(_, payload)| payload["seq"].clone()).collect();
     assert_eq!(told, [1, 2, 3]);
-    let chats = world.use_cases.list_chats.run(&ann.principal(&world), ChatFilter::Pinned).await.unwrap();
-    assert_eq!(chats.len(), 1, "the pin was set");
+    let chats = world.use_cases.list_chats.run(&ann.principal(&world), ChatSelection::Pinned).await.unwrap();
+    assert_eq!(chats.chats.len(), 1, "the pin was set");
 }

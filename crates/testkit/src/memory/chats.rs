@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{ChatId, ChatRecord, Event, MemberList, NewChat, PinToggle, Timestamp, UserId, Version};
-use mango_domain::ports::{Announcer, Chats, CreateChatError, CreatedChat, StoredChat};
+use mango_domain::ports::{Announcer, ChatPage, ChatSelection, Chats, CreateChatError, CreatedChat, StoredChat};
 
 use super::MemoryStore;
 use super::store::{Room, State};
@@ -22,12 +22,29 @@ impl Chats for MemoryStore {
         }
         Ok(created)
     }
-    async fn list(&self, user: UserId, pinned_only: bool) -> Result<Vec<StoredChat>, Failure> {
+
+    async fn list(&self, user: UserId, selection: ChatSelection) -> Result<ChatPage, Failure> {
         let state = self.enter("list chats")?;
-        let shown = |room: &&Room| room.members.contains(&user) && (!pinned_only || room.pins.contains(&user));
-        let mut rooms: Vec<&Room> = state.chats.values().filter(shown).collect();
-        rooms.sort_by_key(|room| Reverse((active_at(room), room.record.id)));
-        Ok(rooms.into_iter().map(|room| seen_by(&state, room, user)).collect())
+        let by_activity = |shown: &dyn Fn(&&Room) -> bool| {
+            let mut rooms: Vec<&Room> = state.chats.values().filter(shown).collect();
+            rooms.sort_by_key(|room| Reverse((active_at(room), room.record.id)));
+            rooms
+        };
+        let rooms = match selection {
+            ChatSelection::All => by_activity(&|room| room.members.contains(&user)),
+            ChatSelection::Pinned => by_activity(&|room| room.pins.contains(&user)),
+            ChatSelection::These(ids) => ids.into_iter().filter_map(|id| state.room(id, user)).collect(),
+        };
+        let (mut members, mut bytes) = (0, 0);
+        let fits = |(at, room): (usize, &&Room)| {
+            members += room.members.len();
+            bytes += room.messages.last().map_or(0, |last| last.message.body.content().len());
+            at == 0 || (at < ChatPage::MAX_CHATS && members <= ChatPage::MAX_MEMBERS && bytes <= ChatPage::MAX_BYTES)
+        };
+        let end = rooms.iter().enumerate().map(fits).take_while(|fits| *fits).count();
+        let (told, rest) = rooms.split_at(end);
+        let chats = told.iter().map(|room| seen_by(&state, room, user)).collect();
+        Ok(ChatPage { chats, rest: rest.iter().map(|room| room.record.id).collect() })
     }
 
     async fn find(&self, chat: ChatId, user: UserId) -> Result<Option<StoredChat>, Failure> {

@@ -5,7 +5,7 @@ mod lists;
 use std::sync::Arc;
 
 use mango_domain::model::{ChatId, ChatKind, ChatName, UserId};
-use mango_domain::ports::{CreateChatError, StoredChat};
+use mango_domain::ports::{ChatSelection, CreateChatError, StoredChat};
 
 pub use lists::*;
 
@@ -212,5 +212,7 @@ async fn find(stores: &Stores, chat: ChatId, user: UserId) -> Option<StoredChat>
 }
 
 async fn list(stores: &Stores, user: UserId) -> Vec<StoredChat> {
-    stores.chats.list(user, false).await.expect("list chats")
+    let page = stores.chats.list(user, ChatSelection::All).await.expect("list chats");
+    assert_eq!(page.rest, []);
+    page.chats
 }

@@ -85,6 +85,8 @@ macro_rules! contract_suite {
             the_list_shows_members_last_messages_likes_and_pins
             the_list_has_only_chats_of_the_user
             the_pinned_list_has_only_the_pinned
+            a_large_list_comes_in_pages
+            a_page_of_chats_has_a_size
             a_chat_is_found_by_its_members_alone
             ids_are_those_of_all_chats_of_the_user
             pins_are_toggled_by_members_alone

@@ -1,17 +1,18 @@
 //! Ports that fail, or crash, whatever they are asked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{
-    Credentials, NewSession, NewUser, PasswordHash, Phone, PhotoFile, PhotoId, RefreshHash, Renewal, Rotation, Session,
-    SessionId, Timestamp, User, UserBrief, UserChange, UserId,
+    ChatId, Credentials, NewChat, NewSession, NewUser, PasswordHash, Phone, PhotoFile, PhotoId, PinToggle, RefreshHash,
+    Renewal, Rotation, Session, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
 };
 use mango_domain::ports::{
-    Announcer, CreateUserError, ImageError, Images, Media, PhotoSet, PhotoWalk, Sessions, UpdateUserError, UpdatedUser,
-    Users,
+    Announcer, ChatPage, ChatSelection, Chats, CreateChatError, CreateUserError, CreatedChat, ImageError, Images,
+    Media, PhotoSet, PhotoWalk, Sessions, StoredChat, UpdateUserError, UpdatedUser, Users,
 };
 
 /// How a port fails.
@@ -144,5 +145,40 @@ impl Media for Failing {
 
     async fn remove_leftovers(&self, _: Timestamp) -> Result<u64, Failure> {
         Err(self.failure())
+    }
+}
+
+/// Chats of which nobody learns more than the first page.
+pub struct FirstPage(pub Arc<dyn Chats>);
+
+#[async_trait]
+impl Chats for FirstPage {
+    async fn create(&self, chat: NewChat, announcer: Announcer) -> Result<CreatedChat, CreateChatError> {
+        self.0.create(chat, announcer).await
+    }
+
+    async fn list(&self, user: UserId, selection: ChatSelection) -> Result<ChatPage, Failure> {
+        match selection {
+            ChatSelection::These(_) => Err(Failing::Broken.failure()),
+            first => self.0.list(user, first).await,
+        }
+    }
+
+    async fn find(&self, chat: ChatId, user: UserId) -> Result<Option<StoredChat>, Failure> {
+        self.0.find(chat, user).await
+    }
+
+    async fn ids_of(&self, user: UserId) -> Result<Vec<ChatId>, Failure> {
+        self.0.ids_of(user).await
+    }
+
+    async fn toggle_pin(
+        &self,
+        chat: ChatId,
+        user: UserId,
+        now: Timestamp,
+        announcer: Announcer,
+    ) -> Result<Option<PinToggle>, Failure> {
+        self.0.toggle_pin(chat, user, now, announcer).await
     }
 }

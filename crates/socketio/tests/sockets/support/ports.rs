@@ -10,7 +10,8 @@ use mango_domain::model::{
     UserId,
 };
 use mango_domain::ports::{
-    Announcer, Appended, Arrival, Chats, CreateChatError, CreatedChat, Departure, Likes, Messages, Presence, StoredChat,
+    Announcer, Appended, Arrival, ChatPage, ChatSelection, Chats, CreateChatError, CreatedChat, Departure, Likes,
+    Messages, Presence, StoredChat,
 };
 use mango_socketio::MemoryPresence;
 use tokio::sync::{Semaphore, mpsc};
@@ -80,8 +81,8 @@ impl Chats for HeldChats {
         self.0.create(chat, announcer).await
     }
 
-    async fn list(&self, user: UserId, pinned_only: bool) -> Result<Vec<StoredChat>, Failure> {
-        self.0.list(user, pinned_only).await
+    async fn list(&self, user: UserId, selection: ChatSelection) -> Result<ChatPage, Failure> {
+        self.0.list(user, selection).await
     }
 
     async fn find(&self, chat: ChatId, user: UserId) -> Result<Option<StoredChat>, Failure> {

@@ -1,6 +1,7 @@
 //! What [`Chats::list`](mango_domain::ports::Chats::list) promises.
 
 use mango_domain::model::{ChatId, UserId};
+use mango_domain::ports::{ChatPage, ChatSelection};
 
 use super::{find, list};
 use crate::Stores;
@@ -84,7 +85,7 @@ pub async fn the_list_has_only_chats_of_the_user(stores: Stores) {
     check_list(&stores, ids[2], &[]).await;
 }
 
-/// With `pinned_only` the list has what the user, not another, has pinned, in the same order.
+/// [`Pinned`](ChatSelection::Pinned) means that the list has what the user, not another, has pinned, in the same order.
 pub async fn the_pinned_list_has_only_the_pinned(stores: Stores) {
     let ids = users(&stores, 2).await;
     let mut chats = Vec::new();
@@ -101,13 +102,72 @@ pub async fn the_pinned_list_has_only_the_pinned(stores: Stores) {
     check_pinned(&stores, ids[0], &[chats[0]]).await;
 }
 
+/// A list that is too large for one page comes in several: each chat once, in the order that it had when the first page was
+/// read, unless the user is no longer in it, and as it is when its page is read.
+pub async fn a_large_list_comes_in_pages(stores: Stores) {
+    let ids = users(&stores, 40).await;
+    let me = ids[0];
+    let mut chats = Vec::new();
+    for second in 0..300 {
+        let others = if second < 290 { &ids[..0] } else { &ids[1..] };
+        chats.push(group(me, others).at(moment(second)).add(&stores).await);
+    }
+    let others = group(ids[1], &[ids[2]]).at(moment(0)).add(&stores).await;
+    chats.reverse();
+    let first = stores.chats.list(me, ChatSelection::All).await.expect("list chats");
+    assert!((1..=ChatPage::MAX_CHATS).contains(&first.chats.len()), "{} chats", first.chats.len());
+    let told = |page: &ChatPage| page.chats.iter().map(|chat| chat.record.id).collect::<Vec<_>>();
+    assert_eq!([told(&first), first.rest.clone()].concat(), chats);
+
+    // A chat that becomes active, or another's that somebody slips in, changes nothing about the others.
+    let late = *first.rest.last().expect("a rest");
+    let said = message(late, me).at(moment(400)).add(&stores).await;
+    let asked = [first.rest.clone(), vec![others]].concat();
+    let mut told_later = Vec::new();
+    let mut rest = asked;
+    while !rest.is_empty() {
+        let page = stores.chats.list(me, ChatSelection::These(rest.clone())).await.expect("list chats");
+        assert!(page.rest.len() < rest.len());
+        if let Some(chat) = page.chats.iter().find(|chat| chat.record.id == late) {
+            assert_eq!(chat.last_message.as_ref().map(|last| last.message.id), Some(said.id));
+        }
+        told_later.extend(told(&page));
+        rest = page.rest;
+    }
+    assert_eq!(told_later, first.rest);
+}
+
+/// A page has no more content of last messages than [`ChatPage::MAX_BYTES`], unless a single message is larger.
+pub async fn a_page_of_chats_has_a_size(stores: Stores) {
+    let me = users(&stores, 1).await[0];
+    let mut chats = Vec::new();
+    for (second, kilobytes) in (0_i64..).zip([300, 1500, 500, 400, 300]) {
+        let chat = group(me, &[]).add(&stores).await;
+        message(chat, me).text(&"x".repeat(kilobytes << 10)).at(moment(second)).add(&stores).await;
+        chats.push(chat);
+    }
+    let mut pages = Vec::new();
+    let mut selection = ChatSelection::All;
+    loop {
+        let page = stores.chats.list(me, selection).await.expect("list chats");
+        pages.push(page.chats.len());
+        if page.rest.is_empty() {
+            break;
+        }
+        selection = ChatSelection::These(page.rest);
+    }
+    assert_eq!(pages, [2, 1, 1, 1], "300 and 400, then 500, then 1500, then 300 KiB");
+}
+
 async fn check_list(stores: &Stores, user: UserId, expected: &[ChatId]) {
     let ids: Vec<ChatId> = list(stores, user).await.iter().map(|chat| chat.record.id).collect();
     assert_eq!(ids, expected);
 }
 
 async fn check_pinned(stores: &Stores, user: UserId, expected: &[ChatId]) {
-    let listed = stores.chats.list(user, true).await.expect("list pinned chats");
+    let ChatPage { chats: listed, rest } =
+        stores.chats.list(user, ChatSelection::Pinned).await.expect("list pinned chats");
+    assert_eq!(rest, []);
     assert!(listed.iter().all(|chat| chat.pinned));
     let ids: Vec<ChatId> = listed.iter().map(|chat| chat.record.id).collect();
     assert_eq!(ids, expected);
