@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use crate::connection::{Call, Connection, Mailbox};
 use crate::hub::Context;
 use crate::on::Verb;
+use crate::outlet::Outlet;
 use crate::rooms;
 
 /// Why nobody is let in any more.
@@ -68,7 +69,9 @@ async fn admit(context: Arc<Context>, socket: &SocketRef, token: Result<String>)
 
 async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal) -> Result<()> {
     let hub = &context.hub;
-    let connection = Arc::new(Connection::new(Arc::clone(context), socket.id, connection_id(socket), principal));
+    let outlet = socket.req_parts().extensions.get::<Outlet>().cloned();
+    let connection = Connection::new(Arc::clone(context), socket.id, connection_id(socket), principal, outlet);
+    let connection = Arc::new(connection);
     let (sender, calls) = mpsc::channel(hub.options().max_incoming);
     listen(socket, &Arc::new(Mailbox::new(sender, Arc::clone(&connection))));
 

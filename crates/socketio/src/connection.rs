@@ -13,6 +13,7 @@ use mango_contract::{Ack, Problem, ProblemKind};
 use mango_domain::error::chain;
 use mango_domain::model::{ConnectionId, Origin, Principal};
 use mango_domain::{Error, FailureKind};
+use serde_json::value::to_raw_value;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::FromMessageParts;
@@ -24,6 +25,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::hub::Context;
 use crate::on::{self, Done, Verb};
+use crate::outlet::{Outlet, ack_size};
 use crate::rooms;
 
 /// How many messages of one socket may be on their way to the store at once. The store commits what comes together in one go,
@@ -43,19 +45,24 @@ pub(crate) struct Call {
     /// The name and the arguments as a JSON array. Attachments are not taken; their place in the text is held by an object, which is
     /// refused wherever a text or a number is expected.
     text: Str,
-    ack: AckSender,
-    /// Whether the client asked for an acknowledgement.
-    wants_ack: bool,
+    reply: Option<Reply>,
+}
+
+/// Where an acknowledgement goes, if the client asked for one.
+struct Reply {
+    sender: AckSender,
+    /// The number that the client gave to its question.
+    id: i64,
 }
 
 impl FromMessageParts<LocalAdapter> for Call {
     type Error = Infallible;
 
     fn from_message_parts(socket: &Arc<Socket>, value: &mut Value, ack: &Option<i64>) -> Result<Self, Infallible> {
-        let wants_ack = ack.is_some();
-        let ack = AckSender::from_message_parts(socket, value, ack)?;
+        let sender = AckSender::from_message_parts(socket, value, ack)?;
+        let reply = ack.map(|id| Reply { sender, id });
         let text = value.as_str().cloned().unwrap_or_default();
-        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), text, ack, wants_ack })
+        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), text, reply })
     }
 }
 
@@ -63,7 +70,7 @@ impl FromMessageParts<LocalAdapter> for Call {
 pub(crate) struct Job {
     verb: Verb,
     text: Str,
-    ack: AckSender,
+    reply: Option<Reply>,
 }
 
 /// Where a socket's events wait. The socket owns it: when the socket is gone, however it went, the task comes to its end.
@@ -85,7 +92,7 @@ impl Mailbox {
     /// for no acknowledgement, the socket is hung up on instead. In a shutdown events are refused as well, and nobody is hung up
     /// on: clients stay away after that, and come back by themselves after the connection is closed.
     pub(crate) fn post(&self, verb: Verb, call: Call) {
-        let Call { socket, text, ack, wants_ack } = call;
+        let Call { socket, text, reply } = call;
         let hub = &self.connection.context.hub;
         let size = text.len();
         let waiting = self.connection.waiting.fetch_add(size, Ordering::Relaxed).saturating_add(size);
@@ -93,7 +100,9 @@ impl Mailbox {
             // Nothing is taken from a socket that was told to go.
             None => return,
             Some(sender) => match sender.try_reserve() {
-                Ok(place) if waiting <= hub.options().max_incoming_bytes => return place.send(Job { verb, text, ack }),
+                Ok(place) if waiting <= hub.options().max_incoming_bytes => {
+                    return place.send(Job { verb, text, reply });
+                }
                 Ok(_) | Err(TrySendError::Full(())) => true,
                 Err(TrySendError::Closed(())) => false,
             },
@@ -101,8 +110,8 @@ impl Mailbox {
         self.connection.waiting.fetch_sub(size, Ordering::Relaxed);
         let outcome = if overflow { "failed" } else { "dropped" };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
-        if wants_ack {
-            self.connection.acknowledge(ack, &Ack::Refused(Problem::unavailable(RETRY_AFTER)));
+        if let Some(reply) = reply {
+            self.connection.acknowledge(reply, &Ack::Refused(Problem::unavailable(RETRY_AFTER)));
         } else if overflow {
             tracing::warn!(user = %self.connection.principal().user, "a socket sends more than can be handled");
             metrics::counter!("mango_sockets_hung_up_total", "reason" => "flood").increment(1);
@@ -112,7 +121,11 @@ impl Mailbox {
 
     /// Takes no more events. Those that wait are still handled.
     pub(crate) fn close(&self) {
+        self.connection.closed.store(true, Ordering::Release);
         self.lock().take();
+        if let Some(outlet) = &self.connection.outlet {
+            outlet.wake();
+        }
     }
 
     /// Takes no more events, and lets those that wait go unhandled.
@@ -133,15 +146,25 @@ pub(crate) struct Connection {
     id: ConnectionId,
     principal: Mutex<Principal>,
     barred: AtomicBool,
+    /// Whether no more events come.
+    closed: AtomicBool,
+    /// What waits to be sent to the client.
+    outlet: Option<Outlet>,
     /// How many bytes wait to be handled or are being handled.
     waiting: AtomicUsize,
     /// The requests that are being handled and have not been answered.
-    unanswered: Mutex<HashMap<u64, AckSender>>,
+    unanswered: Mutex<HashMap<u64, Reply>>,
     next_request: AtomicU64,
 }
 
 impl Connection {
-    pub(crate) fn new(context: Arc<Context>, sid: Sid, id: ConnectionId, principal: Principal) -> Self {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        sid: Sid,
+        id: ConnectionId,
+        principal: Principal,
+        outlet: Option<Outlet>,
+    ) -> Self {
         let principal = Mutex::new(principal);
         Self {
             context,
@@ -149,6 +172,8 @@ impl Connection {
             id,
             principal,
             barred: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            outlet,
             waiting: AtomicUsize::new(0),
             unanswered: Mutex::default(),
             next_request: AtomicU64::new(0),
@@ -192,8 +217,29 @@ impl Connection {
         }
     }
 
+    /// Makes room for a packet that is about to be sent; says no when too much waits for the socket.
+    #[must_use]
+    pub(crate) fn admit(&self, size: usize) -> bool {
+        let limit = self.context.hub.options().max_outgoing_bytes;
+        self.outlet.as_ref().is_none_or(|outlet| outlet.admit(size, limit))
+    }
+
+    /// Whether so much waits for the socket that nothing more is done for it until its client reads on.
+    fn is_held(&self) -> bool {
+        let limit = self.context.hub.options().max_outgoing_bytes / 4;
+        !self.closed.load(Ordering::Acquire) && self.outlet.as_ref().is_some_and(|outlet| outlet.waiting() > limit)
+    }
+
+    /// Waits until the client has read on, or no more events come.
+    async fn released(&self) {
+        if let Some(outlet) = &self.outlet {
+            outlet.wait_while(|| self.is_held()).await;
+        }
+    }
+
     /// Handles the events of the socket in their order, until there are no more. Messages do not wait for each other's commit: they
-    /// are handed to the store in their order, which keeps it; every other event waits for those before it.
+    /// are handed to the store in their order, which keeps it; every other event waits for those before it, and all of them wait
+    /// for a client that does not read what it was sent.
     pub(crate) async fn serve(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>) {
         let open = metrics::gauge!("mango_sockets");
         open.increment(1.0);
@@ -204,6 +250,7 @@ impl Connection {
         let mut expired = false;
         let mut running = FuturesUnordered::new();
         loop {
+            let held = self.is_held() && !jobs.is_closed();
             tokio::select! {
                 biased;
                 () = &mut expiry, if !expired => {
@@ -212,7 +259,8 @@ impl Connection {
                 }
                 () = &mut closing, if !jobs.is_closed() => jobs.close(),
                 Some(()) = running.next(), if !running.is_empty() => {}
-                job = jobs.recv(), if running.len() < PIPELINE => match job {
+                () = self.released(), if held => {}
+                job = jobs.recv(), if !held && running.len() < PIPELINE => match job {
                     None => break,
                     Some(job) if job.verb == Verb::SendMessage => running.push(self.handle(job)),
                     Some(job) => {
@@ -250,16 +298,18 @@ impl Connection {
     }
 
     async fn handle(&self, job: Job) {
-        let Job { verb, text, ack } = job;
-        let outcome = if self.is_barred() { "dropped" } else { self.answer(verb, &text, ack).await };
+        let Job { verb, text, reply } = job;
+        let outcome = if self.is_barred() { "dropped" } else { self.answer(verb, &text, reply).await };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
         self.waiting.fetch_sub(text.len(), Ordering::Relaxed);
     }
 
-    async fn answer(&self, verb: Verb, text: &str, ack: AckSender) -> &'static str {
+    async fn answer(&self, verb: Verb, text: &str, reply: Option<Reply>) -> &'static str {
         let started = Instant::now();
         let request = self.next_request.fetch_add(1, Ordering::Relaxed);
-        self.unanswered().insert(request, ack);
+        if let Some(reply) = reply {
+            self.unanswered().insert(request, reply);
+        }
         let origin = Origin { connection: self.id.clone(), request };
         let answer = AssertUnwindSafe(on::run(self, verb, text, origin)).catch_unwind().await;
         metrics::histogram!("mango_socket_event_duration_seconds", "event" => verb.name()).record(started.elapsed());
@@ -279,19 +329,27 @@ impl Connection {
     /// Answers a request that has not been answered yet. One that changed a chat is answered by the publisher, so that the answer
     /// takes its place among the events of the chat; any other by its handler.
     pub(crate) fn answer_request(&self, request: u64, answer: &Ack<Done>) {
-        let ack = self.unanswered().remove(&request);
-        if let Some(ack) = ack {
-            self.acknowledge(ack, answer);
+        let reply = self.unanswered().remove(&request);
+        if let Some(reply) = reply {
+            self.acknowledge(reply, answer);
         }
     }
 
-    fn unanswered(&self) -> std::sync::MutexGuard<'_, HashMap<u64, AckSender>> {
+    fn unanswered(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Reply>> {
         self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers an event, if it asked for that.
-    fn acknowledge(&self, ack: AckSender, answer: &Ack<Done>) {
-        match ack.send(answer) {
+    /// Answers an event.
+    fn acknowledge(&self, reply: Reply, answer: &Ack<Done>) {
+        let Reply { sender, id } = reply;
+        let answer = match to_raw_value(answer) {
+            Ok(answer) => answer,
+            Err(error) => return tracing::error!(%error, "an acknowledgement could not be written"),
+        };
+        if !self.admit(ack_size(id, &answer)) {
+            return self.hang_up("slow");
+        }
+        match sender.send(&answer) {
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
             // In a shutdown the connection is about to be closed anyway, after which the client comes back.
             Err(SendError::Socket(SocketError::InternalChannelFull)) if self.context.hub.closing().is_cancelled() => {}

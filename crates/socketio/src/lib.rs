@@ -34,11 +34,15 @@ mod connection;
 mod hub;
 mod on;
 mod options;
+mod outlet;
 mod presence;
 mod publisher;
 mod rooms;
+mod service;
 
-pub use hub::{Hub, PATH, Service, build};
+pub use hub::{Hub, PATH, build};
 pub use options::Options;
+pub use outlet::{Metered, Outlet};
 pub use presence::MemoryPresence;
 pub use publisher::Publisher;
+pub use service::Service;

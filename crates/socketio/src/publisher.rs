@@ -11,6 +11,7 @@ use mango_domain::model::{ConnectionId, Event, Message, Origin, SessionId};
 use mango_domain::ports::Events;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use socketioxide::extract::SocketRef;
 use socketioxide::socket::Sid;
 use socketioxide::{BroadcastError, SendError, SocketError};
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use crate::connection::Mailbox;
 use crate::hub::Hub;
 use crate::on::Done;
+use crate::outlet::{event_size, is_counted};
 use crate::rooms;
 
 /// How long after a buffer was full every buffer is looked at before anything is sent.
@@ -120,13 +122,10 @@ impl Publisher {
 
     /// Tells those whom it concerns.
     async fn tell<T: Serialize>(&self, audience: Audience, name: &'static str, payload: &T) {
-        let Some(sockets) = self.hub.sockets() else {
+        let (Some(sockets), Some(payload)) = (self.hub.sockets(), written(name, payload)) else {
             return;
         };
         let Audience { room, except, without } = audience;
-        if self.is_pressed() {
-            self.shed(&room);
-        }
         let told = match except {
             Some(socket) => socket.to(room.clone()),
             None => sockets.within(room.clone()),
@@ -135,8 +134,12 @@ impl Publisher {
             Some(without) => told.except(without),
             None => told,
         };
+        let size = event_size(name, &payload);
+        if is_counted(size) || self.is_pressed() {
+            self.make_room(told.clone().sockets(), size);
+        }
         metrics::counter!("mango_events_published_total", "event" => name).increment(1);
-        match told.emit(name, payload).await {
+        match told.emit(name, &payload).await {
             Ok(()) => {}
             Err(BroadcastError::Socket(errors)) => {
                 // A closed socket is on its way out and gets nothing more anyway.
@@ -157,11 +160,15 @@ impl Publisher {
 
     /// Tells one connection.
     fn tell_one<T: Serialize>(&self, connection: &ConnectionId, name: &'static str, payload: &T) {
-        let Some(socket) = self.find(connection) else {
+        let (Some(socket), Some(payload)) = (self.find(connection), written(name, payload)) else {
             return;
         };
         metrics::counter!("mango_events_published_total", "event" => name).increment(1);
-        match socket.emit(name, payload) {
+        if !admits(&socket, event_size(name, &payload)) {
+            failed(1);
+            return self.drop_slow(socket);
+        }
+        match socket.emit(name, &payload) {
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
                 failed(1);
@@ -187,6 +194,17 @@ impl Publisher {
         for socket in sockets.within(rooms).sockets() {
             metrics::counter!("mango_sockets_hung_up_total", "reason" => "session ended").increment(1);
             self.hub.hang_up(socket);
+        }
+    }
+
+    /// Hangs up on those who have no place for a packet, before it is sent.
+    fn make_room(&self, sockets: Vec<SocketRef>, size: usize) {
+        let pressed = self.is_pressed();
+        for socket in sockets {
+            if !admits(&socket, size) || (pressed && is_full(&socket)) {
+                failed(1);
+                self.drop_slow(socket);
+            }
         }
     }
 
@@ -223,6 +241,21 @@ impl Publisher {
 
 fn failed(deliveries: usize) {
     metrics::counter!("mango_publish_failures_total").increment(u64::try_from(deliveries).unwrap_or(u64::MAX));
+}
+
+/// What an event tells, encoded once for all who get it.
+fn written<T: Serialize>(name: &str, payload: &T) -> Option<Box<RawValue>> {
+    to_raw_value(payload)
+        .inspect_err(|error| {
+            failed(1);
+            tracing::error!(event = name, %error, "an event could not be written");
+        })
+        .ok()
+}
+
+/// Makes room for a packet to a socket; says no when too much waits for it.
+fn admits(socket: &SocketRef, size: usize) -> bool {
+    socket.extensions.get::<Arc<Mailbox>>().is_none_or(|mailbox| mailbox.connection().admit(size))
 }
 
 /// Whether there is no place in a socket's buffer. A place is taken before the payload is written, so a payload that cannot be

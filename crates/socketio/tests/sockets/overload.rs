@@ -85,8 +85,12 @@ async fn what_a_client_sends_when_it_comes_back_finds_a_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_socket_that_does_not_keep_up_is_hung_up_on_and_gets_nothing_after_a_hole() {
+    check_slow(Options { max_outgoing: 16, ..limits() }).await;
+    check_slow(Options { max_outgoing_bytes: 1_000_000, ..limits() }).await;
+}
+
+async fn check_slow(options: Options) {
     const COUNT: usize = 400;
-    let options = Options { max_outgoing: 16, ..limits() };
     let world = World::with(options, |ports| ports).await;
     let (ann, bob) = (world.person(1).await, world.person(2).await);
     let chat = world.group(&[&ann, &bob]).await;
@@ -101,6 +105,54 @@ async fn a_socket_that_does_not_keep_up_is_hung_up_on_and_gets_nothing_after_a_h
     let expected: Vec<Value> = (1..=read.len()).map(Value::from).collect();
     assert_eq!(read, expected);
     assert_eq!(world.departure().await, (ann.id, Departure::Last));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_does_not_read_its_answers_gets_no_more_of_them_until_it_reads_on() {
+    const COUNT: usize = 400;
+    let world = World::with(Options { max_outgoing_bytes: 500_000, ..limits() }, |ports| ports).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    for _ in 0..10 {
+        world.say(&ann, chat, &"x".repeat(10_000)).await;
+    }
+    let mut client = world.connect(&ann).await;
+    for _ in 0..COUNT {
+        client.ask("sync", &json!({})).await;
+    }
+    for n in 1..=COUNT {
+        let (ack, answer) = client.next_answer().await;
+        assert_eq!((ack, answer["chats"][0]["version"].clone()), (u64::try_from(n).unwrap(), json!(11)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_socket_that_goes_away_leaves_nothing_behind() {
+    let world = World::with(Options { max_outgoing_bytes: 500_000, ..limits() }, |ports| ports).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    for _ in 0..10 {
+        world.say(&ann, chat, &"x".repeat(60_000)).await;
+    }
+    let mut client = world.connect(&ann).await;
+    for _ in 0..100 {
+        client.ask("sync", &json!({})).await;
+    }
+    drop(client);
+    assert_eq!(world.departure().await, (ann.id, Departure::Last));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_socket_reads_does_not_count_against_it() {
+    let world = World::with(Options { max_outgoing_bytes: 100_000, ..limits() }, |ports| ports).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    let (mut sender, mut receiver) = (world.connect(&ann).await, world.connect(&bob).await);
+    let message = text_message(chat, &"x".repeat(9000));
+    for n in 1..=200 {
+        assert_eq!(sender.call("send_message", message.clone()).await["message"]["seq"], n);
+        assert_eq!(receiver.event().await.1["seq"], n);
+    }
 }
 
 /// What comes until the socket is disconnected.

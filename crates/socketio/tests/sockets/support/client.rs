@@ -66,6 +66,16 @@ impl Connecting {
         }
     }
 
+    /// Goes on over this connection with a session that began with long-polling.
+    pub async fn upgrade(self) -> Client {
+        let (socket, _) = connect_async(self.request).await.unwrap();
+        let mut client = Client { ready: Value::Null, socket, next_ack: 0, events: VecDeque::new() };
+        client.send("2probe").await;
+        assert_eq!(client.packet().await.as_deref(), Some("3probe"));
+        client.send("5").await;
+        client
+    }
+
     /// Asks to be connected, and does not wait for the answer.
     pub async fn open(self) -> Client {
         let (socket, _) = connect_async(self.request).await.unwrap();
