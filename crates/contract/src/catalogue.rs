@@ -55,6 +55,9 @@ pub const CHAT_PINNED: &str = "chat_pinned";
 /// `chat_unpinned`.
 pub const CHAT_UNPINNED: &str = "chat_unpinned";
 
+/// `hanging_up`.
+pub const HANGING_UP: &str = "hanging_up";
+
 /// Every event there is.
 pub const EVENTS: &[EventSpec] = &[
     EventSpec {
@@ -134,5 +137,11 @@ pub const EVENTS: &[EventSpec] = &[
         direction: Direction::FromServer { audience: "every socket of every member" },
         payload: "{chat, version}",
         meaning: "There may be changes that were not told one by one: a client that does not have this version catches up.",
+    },
+    EventSpec {
+        name: HANGING_UP,
+        direction: Direction::FromServer { audience: "a socket that is about to be disconnected" },
+        payload: "{reason}",
+        meaning: "The server is about to disconnect the socket, or to break all connections off.",
     },
 ];

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use mango_contract::event::HangUpReason;
 use mango_contract::{Ack, Problem, ProblemKind};
 use mango_domain::error::chain;
 use mango_domain::model::{ConnectionId, Origin, Principal};
@@ -17,7 +18,7 @@ use serde_json::value::to_raw_value;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::FromMessageParts;
-use socketioxide::socket::{Sid, Socket};
+use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 use socketioxide_core::{Str, Value};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -77,11 +78,13 @@ pub(crate) struct Job {
 pub(crate) struct Mailbox {
     sender: Mutex<Option<mpsc::Sender<Job>>>,
     connection: Arc<Connection>,
+    /// Whether the socket is being disconnected.
+    shut: AtomicBool,
 }
 
 impl Mailbox {
     pub(crate) fn new(sender: mpsc::Sender<Job>, connection: Arc<Connection>) -> Self {
-        Self { sender: Mutex::new(Some(sender)), connection }
+        Self { sender: Mutex::new(Some(sender)), connection, shut: AtomicBool::new(false) }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -114,8 +117,7 @@ impl Mailbox {
             self.connection.acknowledge(reply, &Ack::Refused(Problem::unavailable(RETRY_AFTER)));
         } else if overflow {
             tracing::warn!(user = %self.connection.principal().user, "a socket sends more than can be handled");
-            metrics::counter!("mango_sockets_hung_up_total", "reason" => "flood").increment(1);
-            hub.hang_up(socket);
+            hub.hang_up(socket, HangUpReason::Flood);
         }
     }
 
@@ -128,10 +130,12 @@ impl Mailbox {
         }
     }
 
-    /// Takes no more events, and lets those that wait go unhandled.
-    pub(crate) fn bar(&self) {
-        self.connection.barred.store(true, Ordering::Release);
+    /// Takes no more events, and lets those that wait go unhandled; whether this is the first time.
+    #[must_use]
+    pub(crate) fn shut(&self, reason: HangUpReason) -> bool {
+        self.connection.bar(reason);
         self.close();
+        !self.shut.swap(true, Ordering::AcqRel)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Job>>> {
@@ -142,10 +146,10 @@ impl Mailbox {
 /// A connected socket, apart from socketioxide: who it is and what is allowed.
 pub(crate) struct Connection {
     context: Arc<Context>,
-    sid: Sid,
     id: ConnectionId,
     principal: Mutex<Principal>,
-    barred: AtomicBool,
+    /// Why the socket was told to go.
+    barred: OnceLock<HangUpReason>,
     /// Whether no more events come.
     closed: AtomicBool,
     /// What waits to be sent to the client.
@@ -158,20 +162,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(
-        context: Arc<Context>,
-        sid: Sid,
-        id: ConnectionId,
-        principal: Principal,
-        outlet: Option<Outlet>,
-    ) -> Self {
+    pub(crate) fn new(context: Arc<Context>, id: ConnectionId, principal: Principal, outlet: Option<Outlet>) -> Self {
         let principal = Mutex::new(principal);
         Self {
             context,
-            sid,
             id,
             principal,
-            barred: AtomicBool::new(false),
+            barred: OnceLock::new(),
             closed: AtomicBool::new(false),
             outlet,
             waiting: AtomicUsize::new(0),
@@ -193,27 +190,33 @@ impl Connection {
         *self.principal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the socket was told to go.
-    pub(crate) fn is_barred(&self) -> bool {
-        self.barred.load(Ordering::Acquire)
+    /// Why the socket was told to go, if it was.
+    pub(crate) fn barred(&self) -> Option<HangUpReason> {
+        self.barred.get().copied()
+    }
+
+    /// Takes note that the socket has to go. The first reason counts.
+    fn bar(&self, reason: HangUpReason) {
+        if self.barred.set(reason).is_ok() {
+            metrics::counter!("mango_sockets_hung_up_total", "reason" => reason.word()).increment(1);
+        }
     }
 
     /// Goes on under a fresh token of the same user. The socket now lives and ends with the session of that token.
     pub(crate) fn renew(&self, fresh: Principal) {
         let old = std::mem::replace(&mut *self.principal.lock().unwrap_or_else(PoisonError::into_inner), fresh);
-        if let Some(socket) = self.context.hub.socket(self.sid).filter(|_| old.session != fresh.session) {
+        if let Some((socket, _)) = self.context.hub.find(&self.id).filter(|_| old.session != fresh.session) {
             socket.leave(rooms::session(old.session));
             socket.join(rooms::session(fresh.session));
         }
     }
 
     /// Ends the connection from this side.
-    pub(crate) fn hang_up(&self, reason: &'static str) {
-        metrics::counter!("mango_sockets_hung_up_total", "reason" => reason).increment(1);
+    pub(crate) fn hang_up(&self, reason: HangUpReason) {
         // A socket that is not there yet finds the bar when it comes.
-        self.barred.store(true, Ordering::Release);
-        if let Some(socket) = self.context.hub.socket(self.sid) {
-            self.context.hub.hang_up(socket);
+        self.bar(reason);
+        if let Some((socket, _)) = self.context.hub.find(&self.id) {
+            self.context.hub.hang_up(socket, reason);
         }
     }
 
@@ -255,7 +258,7 @@ impl Connection {
                 biased;
                 () = &mut expiry, if !expired => {
                     expired = true;
-                    self.hang_up("expired");
+                    self.hang_up(HangUpReason::TokenExpired);
                 }
                 () = &mut closing, if !jobs.is_closed() => jobs.close(),
                 Some(()) = running.next(), if !running.is_empty() => {}
@@ -299,7 +302,7 @@ impl Connection {
 
     async fn handle(&self, job: Job) {
         let Job { verb, text, reply } = job;
-        let outcome = if self.is_barred() { "dropped" } else { self.answer(verb, &text, reply).await };
+        let outcome = if self.barred().is_some() { "dropped" } else { self.answer(verb, &text, reply).await };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
         self.waiting.fetch_sub(text.len(), Ordering::Relaxed);
     }
@@ -347,13 +350,13 @@ impl Connection {
             Err(error) => return tracing::error!(%error, "an acknowledgement could not be written"),
         };
         if !self.admit(ack_size(id, &answer)) {
-            return self.hang_up("slow");
+            return self.hang_up(HangUpReason::Slow);
         }
         match sender.send(&answer) {
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
             // In a shutdown the connection is about to be closed anyway, after which the client comes back.
             Err(SendError::Socket(SocketError::InternalChannelFull)) if self.context.hub.closing().is_cancelled() => {}
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => self.hang_up("slow"),
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => self.hang_up(HangUpReason::Slow),
             Err(SendError::Serialize(error)) => tracing::error!(%error, "an acknowledgement could not be written"),
         }
     }

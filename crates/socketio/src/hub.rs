@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mango_domain::model::SessionId;
+use mango_contract::catalogue;
+use mango_contract::event::{HangUpReason, HangingUp};
+use mango_domain::model::{ConnectionId, SessionId};
 use mango_domain::ports::Clock;
 use mango_domain::usecases::UseCases;
 use socketioxide::extract::SocketRef;
@@ -96,14 +98,20 @@ impl Hub {
 
     /// Lets nobody in any more, finishes the events that were sent, and takes note that all users are gone. Takes some seconds at most.
     ///
-    /// Then the connections are to be broken off, by who has mounted the service. Nothing is said to the clients here: they connect
-    /// again by themselves when a connection breaks, while python-socketio takes a close packet of Engine.IO as a wish of the server
-    /// to be left alone.
+    /// Then the connections are to be broken off, by who has mounted the service. The clients are told why, but not disconnected: they
+    /// connect again by themselves when a connection breaks, while python-socketio takes a close packet of Engine.IO as a wish of the
+    /// server to be left alone.
     pub async fn shutdown(&self) {
         self.shared.closing.cancel();
         self.shared.tasks.close();
         if timeout(GRACE, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!(sockets = self.shared.tasks.len(), "not all events of sockets were finished in time");
+        }
+        let Some(sockets) = self.sockets() else { return };
+        metrics::counter!("mango_events_published_total", "event" => catalogue::HANGING_UP).increment(1);
+        let farewell = HangingUp { reason: HangUpReason::ShuttingDown };
+        if let Err(error) = sockets.broadcast().emit(catalogue::HANGING_UP, &farewell).await {
+            tracing::debug!(%error, "not all sockets could be told of the shutdown");
         }
     }
 
@@ -112,9 +120,13 @@ impl Hub {
         self.io.of(NAMESPACE)
     }
 
-    /// A socket by its id; `None` when it is gone or not connected yet.
-    pub(crate) fn socket(&self, sid: Sid) -> Option<SocketRef> {
-        self.sockets()?.get_socket(sid)
+    /// The socket of a connection, and its mailbox; `None` when it is gone or not connected yet. A client that leaves and comes back
+    /// over the same transport has a socket with the same id, which is not the one of the connection that it left.
+    pub(crate) fn find(&self, connection: &ConnectionId) -> Option<(SocketRef, Arc<Mailbox>)> {
+        let (sid, _) = connection.0.split_once('.')?;
+        let socket = self.sockets()?.get_socket(sid.parse::<Sid>().ok()?)?;
+        let mailbox = socket.extensions.get::<Arc<Mailbox>>()?;
+        (mailbox.connection().id() == connection).then_some((socket, mailbox))
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -131,11 +143,15 @@ impl Hub {
 
     /// Disconnects a socket. From now on it gets nothing more and what it sent is not handled any more, also while there is no place
     /// in its buffer to tell it so.
-    pub(crate) fn hang_up(&self, socket: SocketRef) {
-        if let Some(mailbox) = socket.extensions.get::<Arc<Mailbox>>() {
-            mailbox.bar();
+    pub(crate) fn hang_up(&self, socket: SocketRef, reason: HangUpReason) {
+        let Some(mailbox) = socket.extensions.get::<Arc<Mailbox>>() else { return };
+        if !mailbox.shut(reason) {
+            return;
         }
         socket.leave_all();
+        if let Err(error) = socket.emit(catalogue::HANGING_UP, &HangingUp { reason }) {
+            tracing::debug!(%error, reason = reason.word(), "a socket could not be told why it is hung up on");
+        }
         let is_told = tell_off(&socket);
         tokio::spawn(self.clone().see_off(socket, is_told));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mango_contract::ack::{LikeAck, MessageAck};
-use mango_contract::event::{ChatChanged, ChatCreated, ChatPinned, MessageLiked, NewMessage};
+use mango_contract::event::{ChatChanged, ChatCreated, ChatPinned, HangUpReason, MessageLiked, NewMessage};
 use mango_contract::{Ack, catalogue};
 use mango_domain::model::{ConnectionId, Event, Message, Origin, SessionId};
 use mango_domain::ports::Events;
@@ -13,7 +13,6 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use socketioxide::extract::SocketRef;
-use socketioxide::socket::Sid;
 use socketioxide::{BroadcastError, SendError, SocketError};
 use tokio::time::Instant;
 
@@ -111,11 +110,7 @@ impl Publisher {
     /// Answers a request in the place of the event that it led to. Gives the socket that asked.
     fn answer(&self, origin: Option<&Origin>, done: impl FnOnce() -> Done) -> Option<SocketRef> {
         let origin = origin?;
-        let socket = self.find(&origin.connection)?;
-        let mailbox = socket.extensions.get::<Arc<Mailbox>>()?;
-        if mailbox.connection().id() != &origin.connection {
-            return None;
-        }
+        let (socket, mailbox) = self.hub.find(&origin.connection)?;
         mailbox.connection().answer_request(origin.request, &Ack::Done(done()));
         Some(socket)
     }
@@ -160,11 +155,11 @@ impl Publisher {
 
     /// Tells one connection.
     fn tell_one<T: Serialize>(&self, connection: &ConnectionId, name: &'static str, payload: &T) {
-        let (Some(socket), Some(payload)) = (self.find(connection), written(name, payload)) else {
+        let (Some((socket, mailbox)), Some(payload)) = (self.hub.find(connection), written(name, payload)) else {
             return;
         };
         metrics::counter!("mango_events_published_total", "event" => name).increment(1);
-        if !admits(&socket, event_size(name, &payload)) {
+        if !mailbox.connection().admit(event_size(name, &payload)) {
             failed(1);
             return self.drop_slow(socket);
         }
@@ -192,8 +187,7 @@ impl Publisher {
             return;
         };
         for socket in sockets.within(rooms).sockets() {
-            metrics::counter!("mango_sockets_hung_up_total", "reason" => "session ended").increment(1);
-            self.hub.hang_up(socket);
+            self.hub.hang_up(socket, HangUpReason::SessionEnded);
         }
     }
 
@@ -219,13 +213,7 @@ impl Publisher {
     }
 
     fn drop_slow(&self, socket: SocketRef) {
-        metrics::counter!("mango_sockets_hung_up_total", "reason" => "slow").increment(1);
-        self.hub.hang_up(socket);
-    }
-
-    fn find(&self, connection: &ConnectionId) -> Option<SocketRef> {
-        let (sid, _) = connection.0.split_once('.')?;
-        self.hub.socket(sid.parse::<Sid>().ok()?)
+        self.hub.hang_up(socket, HangUpReason::Slow);
     }
 
     fn press(&self) {

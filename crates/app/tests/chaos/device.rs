@@ -198,7 +198,7 @@ impl Device {
             "chat_changed" => {
                 payload["version"].as_i64() > self.versions.get(&payload["chat"].as_i64().unwrap()).copied()
             }
-            "ready" => false,
+            "ready" | "hanging_up" => false,
             other => panic!("no such event is expected: {other}"),
         }
     }

@@ -159,8 +159,11 @@ async fn what_a_socket_reads_does_not_count_against_it() {
 async fn seqs(client: &mut Client) -> Vec<Value> {
     let mut seqs = Vec::new();
     while let Some(packet) = client.packet().await.filter(|packet| packet != "41") {
-        let (_, payload): (String, Value) = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
-        seqs.push(payload["seq"].clone());
+        let (name, payload): (String, Value) = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
+        match &*name {
+            "hanging_up" => assert_eq!(payload, json!({ "reason": "slow" })),
+            _ => seqs.push(payload["seq"].clone()),
+        }
     }
     seqs
 }

@@ -168,8 +168,9 @@ impl Client {
         self.events.drain(..).collect()
     }
 
-    /// Waits until the server disconnects the socket, and nothing else comes.
-    pub async fn disconnected(&mut self) {
+    /// Waits until the server says why it disconnects the socket, and does, and nothing else comes.
+    pub async fn disconnected(&mut self, reason: &str) {
+        assert_eq!(self.event().await, ("hanging_up".to_owned(), json!({ "reason": reason })));
         assert_eq!(self.packet().await.as_deref(), Some("41"));
     }
 
