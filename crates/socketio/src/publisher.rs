@@ -13,6 +13,7 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use socketioxide::extract::SocketRef;
+use socketioxide::operators::BroadcastOperators;
 use socketioxide::{BroadcastError, SendError, SocketError};
 use tokio::time::Instant;
 
@@ -24,6 +25,9 @@ use crate::rooms;
 
 /// How long after a buffer was full every buffer is looked at before anything is sent.
 const UNDER_PRESSURE: Duration = Duration::from_secs(10);
+
+/// How many times to tell of an event that somebody has lost.
+const RETELLINGS: u32 = 3;
 
 /// Whom an event is for.
 struct Audience {
@@ -59,6 +63,7 @@ impl Events for Publisher {
         match event {
             Event::ChatCreated { chat, name, kind, members, version, only } => {
                 let payload = ChatCreated::new(chat, name.as_ref(), kind, &members, version);
+                let changed = ChatChanged::new(chat, version);
                 match only {
                     Some(connection) => self.tell_one(&connection, catalogue::CHAT_CREATED, &payload),
                     None => {
@@ -68,7 +73,7 @@ impl Events for Publisher {
                             let members: Vec<String> = members.iter().copied().map(rooms::user).collect();
                             let Ok(()) = sockets.within(members).join(room.clone()).await;
                         }
-                        self.tell(Audience::all(room), catalogue::CHAT_CREATED, &payload).await;
+                        self.tell(&Audience::all(room), catalogue::CHAT_CREATED, &payload, Some(&changed)).await;
                     }
                 }
             }
@@ -76,15 +81,16 @@ impl Events for Publisher {
             Event::LikeToggled { like, origin } => {
                 let asking = self.answer(origin.as_ref(), || Done::Like(LikeAck::from(&like)));
                 let audience = Audience { except: asking, ..Audience::all(rooms::chat(like.chat)) };
-                self.tell(audience, catalogue::MESSAGE_LIKED, &MessageLiked::from(&like)).await;
+                let changed = ChatChanged::new(like.chat, like.version);
+                self.tell(&audience, catalogue::MESSAGE_LIKED, &MessageLiked::from(&like), Some(&changed)).await;
             }
             Event::PinToggled { pin } => {
                 let name = if pin.pinned { catalogue::CHAT_PINNED } else { catalogue::CHAT_UNPINNED };
-                self.tell(Audience::all(rooms::user(pin.user)), name, &ChatPinned::from(&pin)).await;
+                self.tell(&Audience::all(rooms::user(pin.user)), name, &ChatPinned::from(&pin), None).await;
             }
             Event::ChatChanged { chat, version } => {
                 let payload = ChatChanged::new(chat, version);
-                self.tell(Audience::all(rooms::chat(chat)), catalogue::CHAT_CHANGED, &payload).await;
+                self.tell(&Audience::all(rooms::chat(chat)), catalogue::CHAT_CHANGED, &payload, None).await;
             }
             Event::SessionsEnded { sessions } => self.end(&sessions),
         }
@@ -97,14 +103,15 @@ impl Publisher {
         let asking = self.answer(origin, || Done::Message(MessageAck::new(message)));
         let (room, own) = (rooms::chat(message.chat), rooms::user(message.sender));
         let payload = NewMessage::from(message);
+        let changed = ChatChanged::new(message.chat, message.version);
         if message.client_id.is_none() {
             let audience = Audience { except: asking, ..Audience::all(room) };
-            return self.tell(audience, catalogue::NEW_MESSAGE, &payload).await;
+            return self.tell(&audience, catalogue::NEW_MESSAGE, &payload, Some(&changed)).await;
         }
         let others = Audience { room, except: None, without: Some(own.clone()) };
-        self.tell(others, catalogue::NEW_MESSAGE, &payload).await;
+        self.tell(&others, catalogue::NEW_MESSAGE, &payload, Some(&changed)).await;
         let devices = Audience { except: asking, ..Audience::all(own) };
-        self.tell(devices, catalogue::NEW_MESSAGE, &NewMessage::for_sender(message)).await;
+        self.tell(&devices, catalogue::NEW_MESSAGE, &NewMessage::for_sender(message), Some(&changed)).await;
     }
 
     /// Answers a request in the place of the event that it led to. Gives the socket that asked.
@@ -115,42 +122,74 @@ impl Publisher {
         Some(socket)
     }
 
-    /// Tells those whom it concerns.
-    async fn tell<T: Serialize>(&self, audience: Audience, name: &'static str, payload: &T) {
-        let (Some(sockets), Some(payload)) = (self.hub.sockets(), written(name, payload)) else {
-            return;
-        };
-        let Audience { room, except, without } = audience;
-        let told = match except {
-            Some(socket) => socket.to(room.clone()),
-            None => sockets.within(room.clone()),
-        };
-        let told = match without {
-            Some(without) => told.except(without),
-            None => told,
+    /// Tells those whom it concerns. Where a socket lost the event and cannot be found any more, all of them are told that there was
+    /// something: with `changed`, or by telling them once more what may be told any number of times.
+    async fn tell<T: Serialize>(
+        &self,
+        audience: &Audience,
+        name: &'static str,
+        payload: &T,
+        changed: Option<&ChatChanged>,
+    ) {
+        let mut lost = self.send(audience, name, payload).await;
+        for _ in 0..RETELLINGS {
+            if lost == 0 {
+                return;
+            }
+            lost = match changed {
+                Some(changed) => self.send(audience, catalogue::CHAT_CHANGED, changed).await,
+                None => self.send(audience, name, payload).await,
+            };
+        }
+        if lost > 0 {
+            tracing::error!(event = name, lost, "sockets that are connected were not told of an event");
+        }
+    }
+
+    /// Sends an event, and gives how many sockets lost it that could not be found and hung up on.
+    async fn send<T: Serialize>(&self, audience: &Audience, name: &'static str, payload: &T) -> usize {
+        let (Some(told), Some(payload)) = (self.find(audience), written(name, payload)) else {
+            return 0;
         };
         let size = event_size(name, &payload);
         if is_counted(size) || self.is_pressed() {
             self.make_room(told.clone().sockets(), size);
         }
         metrics::counter!("mango_events_published_total", "event" => name).increment(1);
-        match told.emit(name, &payload).await {
-            Ok(()) => {}
+        match told.clone().emit(name, &payload).await {
+            Ok(()) => 0,
             Err(BroadcastError::Socket(errors)) => {
                 // A closed socket is on its way out and gets nothing more anyway.
                 let full = errors.iter().filter(|error| matches!(error, SocketError::InternalChannelFull)).count();
-                if full > 0 {
-                    self.press();
-                    let shed = self.shed(&room);
-                    failed(full);
-                    tracing::warn!(event = name, full, shed, "sockets did not keep up");
+                if full == 0 {
+                    return 0;
                 }
+                self.press();
+                let shed = self.shed(told.sockets());
+                failed(full);
+                tracing::warn!(event = name, full, shed, "sockets did not keep up");
+                full.saturating_sub(shed)
             }
             Err(error) => {
                 failed(1);
                 tracing::error!(event = name, %error, "an event could not be sent");
+                0
             }
         }
+    }
+
+    /// The sockets that an event is for.
+    fn find(&self, audience: &Audience) -> Option<BroadcastOperators> {
+        let sockets = self.hub.sockets()?;
+        let Audience { room, except, without } = audience;
+        let told = match except {
+            Some(socket) => socket.to(room.clone()),
+            None => sockets.within(room.clone()),
+        };
+        Some(match without {
+            Some(without) => told.except(without.clone()),
+            None => told,
+        })
     }
 
     /// Tells one connection.
@@ -202,14 +241,12 @@ impl Publisher {
         }
     }
 
-    /// Hangs up on the sockets of a room whose buffers are full; how many there were.
+    /// Hangs up on those whose buffers are full; how many there were.
     ///
     /// A broadcast tells how many buffers were full, not whose, and by the time one looks a socket may have read on. So for a
     /// while after a full buffer was seen, those that are full are hung up on *before* something is sent to the others.
-    fn shed(&self, room: &str) -> usize {
-        let sockets = self.hub.sockets().map(|sockets| sockets.within(room.to_owned()).sockets()).unwrap_or_default();
-        let full = sockets.into_iter().filter(is_full);
-        full.map(|socket| self.drop_slow(socket)).count()
+    fn shed(&self, sockets: Vec<SocketRef>) -> usize {
+        sockets.into_iter().filter(is_full).map(|socket| self.drop_slow(socket)).count()
     }
 
     fn drop_slow(&self, socket: SocketRef) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use futures_util::future::join_all;
 use mango_domain::ports::Departure;
 use mango_socketio::Options;
 use mango_testkit::Memory;
@@ -153,6 +154,48 @@ async fn what_a_socket_reads_does_not_count_against_it() {
         assert_eq!(sender.call("send_message", message.clone()).await["message"]["seq"], n);
         assert_eq!(receiver.event().await.1["seq"], n);
     }
+}
+
+/// A buffer may be full when an event comes and have a place again when one looks whose it was. Then nobody is hung up on, and those
+/// in the chat are told that it has changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_loses_an_event_and_stays_connected_is_told_that_the_chat_has_changed() {
+    const ROUNDS: usize = 500;
+    const MESSAGES: usize = 40;
+    let world = World::with(Options { max_outgoing: 3, ..limits() }, |ports| ports).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let mut healed = 0;
+    for _ in 0..ROUNDS {
+        let chat = world.group(&[&ann, &bob]).await;
+        let mut client = world.connect(&ann).await;
+        join_all((0..MESSAGES).map(|_| world.say(&bob, chat, "x"))).await;
+        // An unknown event is refused, after everything that was sent before.
+        let fence = client.ask("what is this?", &json!({})).await;
+        let (mut seen, mut changed) = (HashSet::from([json!(1)]), 0);
+        let stayed = loop {
+            let packet = client.packet().await;
+            let Some(packet) = packet.filter(|packet| packet != "41") else { break false };
+            if packet.starts_with(&format!("43{fence}")) {
+                break true;
+            }
+            let (name, payload): (String, Value) = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
+            match &*name {
+                "new_message" => drop(seen.insert(payload["version"].clone())),
+                "chat_changed" => changed = changed.max(payload["version"].as_u64().unwrap()),
+                "hanging_up" => break false,
+                other => panic!("{other}"),
+            }
+        };
+        let lost: Vec<_> = (1..=MESSAGES + 1).filter(|version| !seen.contains(&json!(version))).collect();
+        if let Some(last) = lost.last().filter(|_| stayed) {
+            assert!(u64::try_from(*last).unwrap() <= changed, "{lost:?} are lost, and told is {changed}");
+            healed += 1;
+        }
+        if healed == 5 {
+            return;
+        }
+    }
+    panic!("only {healed} sockets lost an event and stayed");
 }
 
 /// What comes until the socket is disconnected.
