@@ -8,9 +8,10 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
@@ -46,6 +47,8 @@ struct Shared {
     wire: OnceLock<CancellationToken>,
     /// The outlet of the session that began with long-polling and goes on over this connection.
     session: OnceLock<Outlet>,
+    /// What was polled for and is left for the next polls.
+    left: Mutex<Bytes>,
 }
 
 impl Outlet {
@@ -141,6 +144,11 @@ impl Outlet {
     /// What breaks off the WebSocket, if there is one.
     pub(crate) fn wire(&self) -> Option<&CancellationToken> {
         self.shared.wire.get()
+    }
+
+    /// What was polled for and is left for the next polls.
+    pub(crate) fn left(&self) -> MutexGuard<'_, Bytes> {
+        self.shared.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn downgrade(&self) -> WeakOutlet {

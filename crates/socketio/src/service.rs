@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt::Debug;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use engineioxide::service::NotFoundService;
-use http::{Method, Request, Response};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use hyper::service::Service as _;
@@ -22,6 +23,9 @@ use crate::outlet::{Outlet, WeakOutlet, is_counted};
 
 /// What stands between the packets of a body (Engine.IO 4).
 const SEPARATOR: u8 = 0x1e;
+
+/// The most packets that python-engineio takes in one answer; one more, and it breaks off.
+const PYTHON_TAKES: usize = 16;
 
 /// The hyper service that speaks Engine.IO: long-polling, WebSocket, and the upgrade from one to the other.
 ///
@@ -50,8 +54,13 @@ struct Outlets {
 enum Kind {
     /// A session begins with long-polling.
     Begin(Outlet),
-    /// A session asks what there is for it.
-    Poll(Option<Outlet>),
+    /// A session asks what there is for it, and takes so many packets at a time.
+    Poll {
+        outlet: Outlet,
+        takes: usize,
+    },
+    /// A session asks for a WebSocket, but has to poll for the rest of an answer first.
+    TooEarly,
     Other,
 }
 
@@ -67,18 +76,39 @@ where
 
     fn call(&self, mut request: Request<B>) -> Self::Future {
         let kind = self.judge(&mut request);
+        match &kind {
+            Kind::Poll { outlet, takes } => {
+                let mut left = outlet.left();
+                if !left.is_empty() {
+                    let body = take_packets(&mut left, *takes);
+                    drop(left);
+                    note_poll(outlet, &body);
+                    return Box::pin(ready(Ok(answer(StatusCode::OK, body))));
+                }
+            }
+            Kind::TooEarly => {
+                let body = Bytes::from_static(br#"{"code":3,"message":"Bad request"}"#);
+                return Box::pin(ready(Ok(answer(StatusCode::BAD_REQUEST, body))));
+            }
+            Kind::Begin(_) | Kind::Other => {}
+        }
         let answer = self.inner.call(request);
         let polling = Arc::clone(&self.polling);
         Box::pin(async move {
             let Ok(answer) = answer.await;
-            let (head, body) = answer.into_parts();
+            let (mut head, body) = answer.into_parts();
             // It is there as a whole.
             let Ok(body) = body.collect().await;
-            let body = body.to_bytes();
+            let mut body = body.to_bytes();
             match kind {
                 Kind::Begin(outlet) => polling.begin(&body, &outlet),
-                Kind::Poll(Some(outlet)) => note_poll(&outlet, &body),
-                Kind::Poll(None) | Kind::Other => {}
+                Kind::Poll { outlet, takes } => {
+                    let taken = take_packets(&mut body, takes);
+                    *outlet.left() = std::mem::replace(&mut body, taken);
+                    head.headers.insert(CONTENT_LENGTH, body.len().into());
+                    note_poll(&outlet, &body);
+                }
+                Kind::TooEarly | Kind::Other => {}
             }
             Ok(Response::from_parts(head, Full::new(body)))
         })
@@ -112,9 +142,16 @@ impl Service {
                 request.extensions_mut().insert(outlet.clone());
                 Kind::Begin(outlet)
             }
-            Some(Ok(session)) if polls => Kind::Poll(self.polling.find(session)),
+            Some(Ok(session)) if polls => match self.polling.find(session) {
+                Some(outlet) => Kind::Poll { outlet, takes: takes(request.headers()) },
+                None => Kind::Other,
+            },
             Some(Ok(session)) => {
-                if let (Some(own), Some(session)) = (request.extensions().get::<Outlet>(), self.polling.find(session)) {
+                let Some(session) = self.polling.find(session) else { return Kind::Other };
+                if !session.left().is_empty() {
+                    return Kind::TooEarly;
+                }
+                if let Some(own) = request.extensions().get::<Outlet>() {
                     own.continue_session(&session);
                 }
                 Kind::Other
@@ -145,6 +182,33 @@ impl Polling {
         let outlets = self.outlets.lock().unwrap_or_else(PoisonError::into_inner);
         outlets.by_session.get(&session)?.upgrade()
     }
+}
+
+/// How many packets a client takes at a time. Others than that of Python take all there are.
+fn takes(headers: &HeaderMap) -> usize {
+    let agent = headers.get(USER_AGENT).map(|agent| agent.as_bytes().to_ascii_lowercase()).unwrap_or_default();
+    if agent.windows(6).any(|word| word == b"python") { PYTHON_TAKES } else { usize::MAX }
+}
+
+/// Takes so many packets off a body.
+fn take_packets(body: &mut Bytes, count: usize) -> Bytes {
+    let separators = body.iter().enumerate().filter(|(_, byte)| **byte == SEPARATOR);
+    let end = separators.map(|(at, _)| at).nth(count.saturating_sub(1));
+    match end {
+        Some(end) => {
+            let taken = body.split_to(end);
+            body.advance(1);
+            taken
+        }
+        None => std::mem::take(body),
+    }
+}
+
+fn answer(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
+    answer
 }
 
 /// Takes note of the packets that a poll has taken.

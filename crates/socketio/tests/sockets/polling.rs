@@ -17,7 +17,11 @@ struct Poller {
 
 impl Poller {
     async fn open(world: &World, path: &str, token: Option<&str>) -> Self {
-        let http = Http::new();
+        Self::open_as(world, path, token, "").await
+    }
+
+    async fn open_as(world: &World, path: &str, token: Option<&str>, agent: &str) -> Self {
+        let http = Http::builder().user_agent(agent).build().unwrap();
         let url = format!("http://{}{path}?EIO=4&transport=polling", world.address);
         let mut request = http.get(&url);
         if let Some(token) = token {
@@ -128,6 +132,33 @@ async fn a_polling_client_that_does_not_poll_is_hung_up_on_and_its_session_is_cl
         }
     };
     timeout(Duration::from_secs(20), closed).await.expect("its session is closed although it says that it is there");
+}
+
+/// python-engineio breaks off when there are more than 16 packets in one answer.
+#[tokio::test]
+async fn a_burst_comes_to_a_python_client_in_pieces_and_to_others_at_once() {
+    const COUNT: usize = 40;
+    let world = World::new().await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    for (agent, pieces) in [("Python/3.12 aiohttp/3.13.5", vec![16, 16, 8]), ("node-XMLHttpRequest", vec![COUNT])] {
+        let poller = Poller::open_as(&world, "/ws/socket.io/", Some(&ann.token), agent).await;
+        while !poller.poll().await.iter().any(|packet| packet.starts_with("42[\"ready\"")) {}
+        for _ in 0..COUNT {
+            world.say(&bob, chat, "x").await;
+        }
+        let mut seqs = Vec::new();
+        for piece in pieces {
+            let packets = poller.poll().await;
+            assert_eq!(packets.len(), piece, "{packets:?}");
+            let events = packets.iter().map(|packet| serde_json::from_str(&packet[2..]).unwrap());
+            let payloads = events.map(|(_, payload): (String, Value)| payload);
+            seqs.extend(payloads.filter_map(|payload| payload["seq"].as_u64()));
+        }
+        assert!(seqs.len() == COUNT && seqs.is_sorted(), "{seqs:?}");
+        world.say(&bob, chat, "x").await;
+        assert_eq!(poller.poll().await.len(), 1, "and then what comes");
+    }
 }
 
 #[tokio::test]
