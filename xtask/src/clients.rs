@@ -1,5 +1,5 @@
 //! What comes from the registries of Node.js and Python, installed into the build folder: the official Socket.IO clients that the tests talk
-//! with, and what the server is made of that the benchmark compares with.
+//! with, Schemathesis, which tries every operation, and what the server is made of that the benchmark compares with.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,8 @@ pub(crate) struct Clients {
     pub socket_io_client: String,
     /// The version of `python-socketio`.
     pub python_socketio: String,
+    /// The version of `schemathesis`.
+    pub schemathesis: String,
 }
 
 /// Installs the clients as pinned by the manifests, unless that very state is there already.
@@ -38,11 +40,15 @@ pub(crate) fn install(workspace: &Workspace, found: &Found) -> Result<Clients> {
         shell::run(Command::new(&python).args(install).arg(folder.join("requirements.txt")).stdin(Stdio::null()))
     })?;
 
-    let probe = "import importlib.metadata as m; print(m.version('python-socketio'))";
-    let python_socketio = shell::ask(Command::new(&python).args(["-c", probe]));
+    let version = |package: &str| {
+        let probe = format!("import importlib.metadata as m; print(m.version('{package}'))");
+        let said = shell::ask(Command::new(&python).args(["-c", &probe]));
+        said.with_context(|| format!("{package} is not in its virtual environment"))
+    };
     Ok(Clients {
         socket_io_client: version_of_package(&node.join("node_modules/socket.io-client/package.json"))?,
-        python_socketio: python_socketio.context("python-socketio does not import from its virtual environment")?,
+        python_socketio: version("python-socketio")?,
+        schemathesis: version("schemathesis")?,
         node,
         python,
     })

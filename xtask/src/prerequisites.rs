@@ -1,4 +1,4 @@
-//! What the tests need from the machine: PostgreSQL's programs, Node.js with npm, Python with venv, Chromium, sqlite3.
+//! What the tests need from the machine: PostgreSQL's programs, Node.js with npm, Python with venv, Chromium, sqlite3, nginx.
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,6 +18,16 @@ pub(crate) struct Found {
     pub python: String,
     /// The browser that can be driven without a window.
     pub chromium: Chromium,
+    /// The reverse proxy that the example of the documentation is run with.
+    pub nginx: Nginx,
+}
+
+/// nginx.
+pub(crate) struct Nginx {
+    /// The program.
+    pub program: PathBuf,
+    /// For example `1.22.1`.
+    pub version: String,
 }
 
 /// Chromium, or a browser that is made of it.
@@ -94,7 +104,7 @@ const NPM: Need = Need {
     packages: Packages { apt: "npm", dnf: "nodejs-npm", pacman: "npm", apk: "npm", brew: "node" },
 };
 const PYTHON: Need = Need {
-    name: "Python 3.9 or newer with venv",
+    name: "Python 3.11 or newer with venv",
     version: python_version,
     packages: Packages {
         apt: "python3 python3-venv",
@@ -122,17 +132,27 @@ const SQLITE: Need = Need {
     packages: Packages { apt: "sqlite3", dnf: "sqlite", pacman: "sqlite", apk: "sqlite", brew: "sqlite" },
 };
 
+const NGINX: Need = Need {
+    name: "nginx",
+    version: || nginx().map(|found| found.version),
+    packages: Packages { apt: "nginx-light", dnf: "nginx", pacman: "nginx", apk: "nginx", brew: "nginx" },
+};
+
 /// The names that its package has in one place or another; the smallest first.
 const BROWSERS: [&str; 5] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"];
 
 fn missing() -> Vec<Need> {
-    [POSTGRES, NODE, NPM, PYTHON, CHROMIUM, SQLITE].into_iter().filter(|need| (need.version)().is_none()).collect()
+    [POSTGRES, NODE, NPM, PYTHON, CHROMIUM, SQLITE, NGINX]
+        .into_iter()
+        .filter(|need| (need.version)().is_none())
+        .collect()
 }
 
 fn found() -> Result<Found> {
-    match (postgres_version(), node_version(), (NPM.version)(), python_version(), chromium(), (SQLITE.version)()) {
-        (Some(postgres), Some(node), Some(_), Some(python), Some(chromium), Some(_)) => {
-            Ok(Found { postgres, node, python, chromium })
+    let servers = (postgres_version(), nginx());
+    match (servers, node_version(), (NPM.version)(), python_version(), chromium(), (SQLITE.version)()) {
+        ((Some(postgres), Some(nginx)), Some(node), Some(_), Some(python), Some(chromium), Some(_)) => {
+            Ok(Found { postgres, node, python, chromium, nginx })
         }
         _ => bail!(advice(&missing(), |manager| shell::find_in_path(manager).is_some())),
     }
@@ -180,7 +200,7 @@ fn node_version() -> Option<String> {
 
 /// Debian splits `ensurepip` off, so that importing `venv` alone proves nothing.
 fn python_version() -> Option<String> {
-    let probe = "import sys, venv, ensurepip; assert sys.version_info >= (3, 9); print(sys.version.split()[0])";
+    let probe = "import sys, venv, ensurepip; assert sys.version_info >= (3, 11); print(sys.version.split()[0])";
     shell::ask(Command::new("python3").args(["-c", probe]))
 }
 
@@ -191,6 +211,16 @@ fn chromium() -> Option<Chromium> {
         let version = version_of_browser(&shell::ask(Command::new(&program).arg("--version"))?)?;
         Some(Chromium { program, version })
     })
+}
+
+/// Debian keeps it where only administrators look. It says its version on standard error.
+fn nginx() -> Option<Nginx> {
+    let aside = PathBuf::from("/usr/sbin/nginx");
+    let program = shell::find_in_path("nginx").or_else(|| aside.is_file().then_some(aside))?;
+    let output = Command::new(&program).arg("-v").stdin(Stdio::null()).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let version = said.trim().split_once("nginx/")?.1.split_whitespace().next()?.to_owned();
+    Some(Nginx { program, version })
 }
 
 /// The number in what a browser says, such as `Chromium 150.0.7871.100 built on Debian`.
@@ -216,7 +246,7 @@ mod tests {
     #[test]
     fn advice_names_what_is_missing_and_the_exact_command() {
         let advice = advice(&[POSTGRES, PYTHON], |manager| manager == "apt-get");
-        assert!(advice.contains("PostgreSQL (initdb, postgres), Python 3.9 or newer with venv"), "{advice}");
+        assert!(advice.contains("PostgreSQL (initdb, postgres), Python 3.11 or newer with venv"), "{advice}");
         assert!(advice.contains("sudo apt-get install --yes postgresql python3 python3-venv\n"), "{advice}");
     }
 

@@ -19,8 +19,8 @@ pub(crate) struct Report {
     pub ignored: u64,
     /// The stores that the contract suite ran on.
     pub backends: [Subject; 3],
-    /// The official Socket.IO clients, and the browser that shows the documentation.
-    pub clients: [Subject; 3],
+    /// The official Socket.IO clients, the browser that shows the documentation, what tries every operation in it, and the proxy.
+    pub clients: [Subject; 5],
     /// The file of the integration tests that are running.
     running: Option<String>,
 }
@@ -42,6 +42,8 @@ impl Report {
                 subject("socket.io-client", &["clients", "javascript"]),
                 subject("python-socketio", &["clients", "python"]),
                 subject("Chromium", &["clients", "chromium"]),
+                subject("schemathesis", &["clients", "schemathesis"]),
+                subject("nginx", &["clients", "nginx"]),
             ],
             running: None,
         }
@@ -140,10 +142,12 @@ mod tests {
             "test clients::python_upgrade_on_postgres ... ok",
             "test clients::python_expiry - should panic ... ok",
             "test clients::chromium_logs_in_through_swagger ... ok",
+            "test clients::schemathesis_finds_nothing ... ok",
+            "test clients::nginx_as_in_the_example ... ok",
             "   Doc-tests persistence",
             "test src/sqlite.rs - open (line 3) ... ok",
         ]);
         assert_eq!(report.backends.map(|backend| backend.passed), [1, 0, 2]);
-        assert_eq!(report.clients.map(|client| client.passed), [1, 2, 1]);
+        assert_eq!(report.clients.map(|client| client.passed), [1, 2, 1, 1, 1]);
     }
 }

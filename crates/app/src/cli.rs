@@ -30,6 +30,11 @@ pub enum Command {
         #[arg(long, requires = "down")]
         yes: bool,
     },
+    /// Give the database another epoch, for which every client reads everything anew
+    ///
+    /// For a database that was restored from a backup, before it is served: clients may know of changes that it has lost. Applies migrations
+    /// first, and is refused while a server has the database.
+    RenewEpoch,
     /// List the keys that sign access tokens, or make a new one
     Keys {
         /// What to do
@@ -98,6 +103,7 @@ mod tests {
             (vec!["migrate"], Command::Migrate { down: None, yes: false }),
             (vec!["migrate", "--down", "2"], Command::Migrate { down: Some(2), yes: false }),
             (vec!["migrate", "--down", "2", "--yes"], Command::Migrate { down: Some(2), yes: true }),
+            (vec!["renew-epoch"], Command::RenewEpoch),
             (vec!["keys", "list"], Command::Keys { action: KeysAction::List }),
             (vec!["keys", "rotate"], Command::Keys { action: KeysAction::Rotate }),
             (vec!["audit"], Command::Audit { limit: 50, json: false }),
@@ -132,6 +138,7 @@ mod tests {
         for word in [
             "serve",
             "migrate",
+            "renew-epoch",
             "keys",
             "audit",
             "doctor",

@@ -21,7 +21,7 @@ use crate::server::{self, Stopped};
 use crate::signals::Signals;
 use crate::system::{OsRandom, SystemClock};
 use crate::telemetry::{logs, metrics};
-use crate::{audit, background, descriptors, doctor, folders, migrate, probe, wiring};
+use crate::{audit, background, descriptors, doctor, epoch, folders, migrate, probe, wiring};
 
 /// Connections that may wait to be accepted: all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -48,6 +48,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Migrate { down: None, .. } => migrate::up(&settings).await,
             Command::Migrate { down: Some(count), yes } => migrate::down(&settings, count, yes).await,
+            Command::RenewEpoch => epoch::renew(&settings).await,
             Command::Keys { action } => manage_keys(&settings, action).await,
             Command::Audit { limit, json } => show_audit(&settings, limit, json).await,
             _ => serve(&settings).await,

@@ -14,7 +14,7 @@ mod clients {
 
     use mango_testkit::PrivatePostgres;
     use reqwest::StatusCode;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use tempfile::tempdir;
 
     use super::client::{PICTURE, User};
@@ -30,11 +30,16 @@ mod clients {
     fn paste(number: usize, folder: &Path, database: &str, backup: &Path) {
         let mut bash = Command::new("bash");
         bash.args(["-euo", "pipefail", "-c", commands(number)]).current_dir(folder);
-        bash.env("DATABASE_URL", database).env("backup", backup);
-        if !database.is_empty() {
-            let programs = PrivatePostgres::shared().programs().display();
-            bash.env("PATH", format!("{programs}:{}", std::env::var("PATH").unwrap()));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MANGO_")) {
+            bash.env_remove(name);
         }
+        bash.env("DATABASE_URL", database).env("backup", backup);
+        let mango = Path::new(env!("CARGO_BIN_EXE_mango")).parent().unwrap().display();
+        let mut path = format!("{mango}:{}", std::env::var("PATH").unwrap());
+        if !database.is_empty() {
+            path = format!("{}:{path}", PrivatePostgres::shared().programs().display());
+        }
+        bash.env("PATH", path);
         let output = bash.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -54,6 +59,12 @@ mod clients {
         fs::metadata(path).unwrap().permissions().mode() & 0o077 != 0
     }
 
+    /// What a client of this epoch is told.
+    async fn known(server: &Server, user: &User, epoch: &Value) -> Value {
+        let asked = user.http.post(format!("{}/sync", server.url())).bearer_auth(&user.access);
+        asked.json(&json!({ "epoch": epoch })).send().await.unwrap().json().await.unwrap()
+    }
+
     async fn photo_status(server: &Server, user: &User) -> StatusCode {
         let me = user.get(server.url(), "/user/me").await;
         let photo = format!("{}/static/{}/100x100.webp", server.url(), me["photo"].as_str().unwrap());
@@ -68,6 +79,7 @@ mod clients {
         let settings = |database| [("MANGO_DATA_DIR", data.to_str().unwrap()), ("DATABASE_URL", database)];
         let server = Server::start(&settings(before));
         let ada = User::sign_up(server.url(), "+31612345678", Some(PICTURE)).await;
+        let epoch = known(&server, &ada, &json!(null)).await["epoch"].clone();
         let backup = back_up(making, folder.path(), before, "first");
         let other = json!({"name": "of later", "photo": null});
         let change = ada.http.patch(format!("{}/user/{}", server.url(), ada.id)).bearer_auth(&ada.access).json(&other);
@@ -85,6 +97,10 @@ mod clients {
         let me = ada.get(server.url(), "/user/me").await;
         assert_eq!((&me["id"], &me["name"]), (&json!(ada.id), &json!("+31612345678")), "by a token of before");
         assert_eq!(photo_status(&server, &ada).await, StatusCode::OK);
+        let page = known(&server, &ada, &epoch).await;
+        assert_eq!(page["reset"], true, "though the client knows nothing that the backup does not have");
+        assert_ne!(page["epoch"], epoch);
+        assert_eq!(known(&server, &ada, &page["epoch"]).await["reset"], false);
         User::sign_up(server.url(), "+31687654321", Some(PICTURE)).await;
     }
 

@@ -45,3 +45,17 @@ fn no_page_names_a_setting_that_there_is_not() {
     }
     assert!(found > 10, "only {found} settings are named");
 }
+
+#[test]
+fn the_tests_that_the_page_on_security_names_are_there() {
+    let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let named: Vec<_> = page.split('`').filter(|text| text.starts_with("crates/")).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for path in named {
+        assert!(root().join(path).exists(), "docs/security.md names {path}");
+    }
+    // Each risk of the list has its row.
+    for number in 1..=10 {
+        assert_eq!(page.matches(&format!("\n| API{number} ")).count(), 1, "API{number}");
+    }
+}

@@ -55,6 +55,8 @@ pub const CHAT_PINNED: &str = "chat_pinned";
 /// `chat_unpinned`.
 pub const CHAT_UNPINNED: &str = "chat_unpinned";
 
+/// `user_changed`.
+pub const USER_CHANGED: &str = "user_changed";
 /// `hanging_up`.
 pub const HANGING_UP: &str = "hanging_up";
 
@@ -92,8 +94,10 @@ pub const EVENTS: &[EventSpec] = &[
     },
     EventSpec {
         name: SYNC,
-        direction: Direction::FromClient { ack: &["epoch", "reset", "chats", "gone", "pinned", "more"] },
-        payload: "{chats: {chat id: version}, epoch?, limit?}",
+        direction: Direction::FromClient {
+            ack: &["epoch", "reset", "chats", "gone", "pinned", "users", "users_since", "more"],
+        },
+        payload: "{chats: {chat id: version}, epoch?, users_since?, limit?}",
         meaning: "Tells what changed since the versions that the client knows.",
     },
     EventSpec {
@@ -137,6 +141,14 @@ pub const EVENTS: &[EventSpec] = &[
         direction: Direction::FromServer { audience: "every socket of every member" },
         payload: "{chat, version}",
         meaning: "There may be changes that were not told one by one: a client that does not have this version catches up.",
+    },
+    EventSpec {
+        name: USER_CHANGED,
+        direction: Direction::FromServer {
+            audience: "every socket of everybody who shares a chat with the user, and of the user",
+        },
+        payload: "{id, name, photo, version}",
+        meaning: "A user has another name or photo.",
     },
     EventSpec {
         name: HANGING_UP,

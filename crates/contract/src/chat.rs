@@ -78,7 +78,7 @@ impl TogglePinPayload {
 #[schema(example = json!({
     "id": 1, "name": "Book club", "is_group": true,
     "members_array": [
-        {"id": 1, "name": "Ada", "photo": null, "online": true}, {"id": 2, "name": "Grace", "photo": null, "online": false}
+        {"id": 1, "name": "Ada", "photo": null, "version": 0, "online": true}, {"id": 2, "name": "Grace", "photo": null, "version": 0, "online": false}
     ],
     "created_at": "2026-01-31T09:00:00.000000Z",
     "last_message": {

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use mango_domain::Error;
-use mango_domain::model::{Chat, ChatChanges, ChatId, Epoch, SyncPage, SyncRequest, UserId, Version};
+use mango_domain::model::{Chat, ChatChanges, ChatId, Epoch, ProfileVersion, SyncPage, SyncRequest, UserId, Version};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::chat::ChatReply;
 use crate::message::MessageReply;
+use crate::user::UserBriefReply;
 
 /// What `sync` takes.
 #[derive(Deserialize, ToSchema)]
-#[schema(example = json!({"chats": {"1": 4, "2": 17}, "epoch": "5f0c5d4b8f6e4c1f9f0e3a5d7b9c1e2f", "limit": 200}))]
+#[schema(example = json!({"chats": {"1": 4, "2": 17}, "epoch": "5f0c5d4b8f6e4c1f9f0e3a5d7b9c1e2f", "users_since": 3, "limit": 200}))]
 pub struct SyncPayload {
     /// For each chat that the client knows, by its id, the version up to which it knows everything. What is not named is told
     /// from its beginning. At most 10,000.
@@ -21,6 +22,10 @@ pub struct SyncPayload {
     /// The epoch that these versions are of.
     #[serde(default)]
     pub epoch: Option<String>,
+    /// The `users_since` of the last answer: users whose name or photo changed since then are told. Without it none are.
+    #[serde(default)]
+    #[schema(minimum = 0)]
+    pub users_since: Option<i64>,
     /// How many messages to tell at the most: 1 to 1000, 200 if not given. Fewer are told where they have more than 1 MiB of content.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 1000, default = 200)]
@@ -31,10 +36,11 @@ impl SyncPayload {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`Error::Invalid`] on `chats` or `limit`.
+    /// [`Error::Invalid`] on `chats`, `limit` or `users_since`.
     pub fn into_domain(self) -> Result<SyncRequest, Error> {
         let known = self.chats.into_iter().map(|(chat, version)| (ChatId::new(chat), Version::new(version))).collect();
-        Ok(SyncRequest::parse(known, self.epoch.map(Epoch::new), self.limit)?)
+        let request = SyncRequest::parse(known, self.epoch.map(Epoch::new), self.limit)?;
+        Ok(request.with_users_since(self.users_since.map(ProfileVersion::new))?)
     }
 }
 
@@ -46,10 +52,11 @@ impl SyncPayload {
         "id": 1, "version": 5, "more": false, "chat": null,
         "messages": [{
             "id": 7, "chat_id": 1, "seq": 3, "user_id": 2, "message_type": "text", "content": "Hello!",
-            "likes_array": [{"id": 1, "name": "Ada", "photo": null}], "created_at": "2026-01-31T09:30:00.000000Z", "version": 5
+            "likes_array": [{"id": 1, "name": "Ada", "photo": null, "version": 0}], "created_at": "2026-01-31T09:30:00.000000Z", "version": 5
         }]
     }],
-    "gone": [2], "pinned": [1], "more": false
+    "gone": [2], "pinned": [1], "users": [{"id": 2, "name": "Grace", "photo": null, "version": 4}], "users_since": 4,
+    "more": false
 }))]
 pub struct SyncReply {
     /// The name of the database.
@@ -63,7 +70,12 @@ pub struct SyncReply {
     pub gone: Vec<i64>,
     /// The ids of all chats that the user has pinned.
     pub pinned: Vec<i64>,
-    /// Whether there is more: ask again with the versions of this answer.
+    /// Those of the users who share a chat with the user, and the user, whose name or photo changed after the `users_since` that was given: at
+    /// most 200, in order of `version`.
+    pub users: Vec<UserBriefReply>,
+    /// What to give as `users_since` the next time.
+    pub users_since: i64,
+    /// Whether there is more: ask again with the versions and the `users_since` of this answer.
     pub more: bool,
 }
 
@@ -100,6 +112,8 @@ impl SyncReply {
             chats: page.chats.iter().map(changes).collect(),
             gone: ids(&page.gone),
             pinned: ids(&page.pinned),
+            users: page.users.iter().map(UserBriefReply::from).collect(),
+            users_since: page.users_since.get(),
             more: page.more,
         }
     }

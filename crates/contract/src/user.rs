@@ -165,7 +165,7 @@ impl From<&Profile> for UserReply {
     }
 }
 
-/// A user beside a like.
+/// A user beside a like or a chat, and in the event `user_changed`.
 #[derive(Serialize, ToSchema)]
 pub struct UserBriefReply {
     /// Their id.
@@ -174,6 +174,8 @@ pub struct UserBriefReply {
     pub name: Option<String>,
     /// The `{photo}` of `/static/{photo}/…`, or null.
     pub photo: Option<String>,
+    /// Which of two is newer: it grows with every change of the name or the photo.
+    pub version: i64,
 }
 
 impl From<&UserBrief> for UserBriefReply {
@@ -182,6 +184,7 @@ impl From<&UserBrief> for UserBriefReply {
             id: user.id.get(),
             name: user.name.as_ref().map(|name| name.as_str().to_owned()),
             photo: user.photo.as_ref().map(ToString::to_string),
+            version: user.version.get(),
         }
     }
 }

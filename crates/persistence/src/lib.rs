@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::Timestamp;
+use mango_domain::model::{Epoch, Timestamp};
 use mango_domain::ports::{Audit, Changes, Chats, Likes, Messages, Sessions, Users};
 use thiserror::Error;
 
@@ -86,6 +86,7 @@ trait Store: Users + Sessions + Chats + Messages + Likes + Changes + Audit {
     async fn ping(&self) -> Result<(), Failure>;
     async fn facts(&self) -> Result<Facts, Failure>;
     async fn applied_migrations(&self) -> Result<Vec<String>, Failure>;
+    async fn rename_epoch(&self, name: Epoch) -> Result<(), Failure>;
     fn pool_status(&self) -> Vec<PoolStatus>;
     async fn close(&self);
 }
@@ -151,6 +152,15 @@ impl Database {
     pub async fn migration_status(&self) -> Result<MigrationStatus, Failure> {
         let applied = self.store.applied_migrations().await?;
         MigrationStatus::of(&self.url, applied).map_err(|error| Failure::broken("list migrations", error))
+    }
+
+    /// Gives the database another epoch, for which every client begins anew. Not while it is served: an epoch that has been read is kept for
+    /// as long as the database is open.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or is not migrated.
+    pub async fn rename_epoch(&self, name: Epoch) -> Result<(), Failure> {
+        self.store.rename_epoch(name).await
     }
 
     /// Asks the database for a sign of life.

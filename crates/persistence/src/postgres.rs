@@ -40,6 +40,13 @@ macro_rules! locking {
     };
 }
 
+/// Locks the rows of a query against everything, also against what refers to them by a foreign key.
+macro_rules! locking_out {
+    ($query:expr) => {
+        $query.for_update()
+    };
+}
+
 #[expect(clippy::duplicate_mod, reason = "one repository source, compiled once for each database")]
 #[path = "repository/mod.rs"]
 mod repository;

@@ -16,6 +16,7 @@ macro_rules! schema {
                     description -> Nullable<Text>,
                     last_seen_at -> Nullable<$Time>,
                     created_at -> $Time,
+                    version -> BigInt,
                 }
             }
 
@@ -109,6 +110,14 @@ macro_rules! schema {
                     user_id -> Nullable<BigInt>,
                     session_id -> Nullable<BigInt>,
                     address -> Nullable<Text>,
+                }
+            }
+
+            diesel::table! {
+                use diesel::sql_types::*;
+                profile_changes (one) {
+                    one -> Bool,
+                    last -> BigInt,
                 }
             }
 

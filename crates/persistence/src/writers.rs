@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mango_domain::model::{ChatId, LikeToggle, NewMessage, PinToggle, UserId, Version};
+use mango_domain::model::{ChatId, Event, LikeToggle, NewMessage, PinToggle, UserId, Version};
 use mango_domain::ports::{Announcer, Appended, CreatedChat, Events};
 use mango_domain::{Failure, FailureKind};
 use tokio::sync::mpsc::error::TrySendError;
@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep_until};
 use self::publish::{News, Settled};
 use crate::error::{Fault, RETRY_AFTER};
 
-pub(crate) use self::change::{Change, ChatToCreate, NewLike, NewPin, Outcome};
+pub(crate) use self::change::{Change, ChatToCreate, Creation, NewLike, NewPin, Outcome};
 
 /// Most changes in one commit.
 const MAX_GROUP: usize = 512;
@@ -48,6 +48,9 @@ pub(crate) trait Commit: Send + Sync + 'static {
 
     /// The versions of those of the chats that there are, once nothing that was begun is still being committed to them.
     async fn versions(&self, chats: Vec<ChatId>) -> Result<Vec<(ChatId, Version)>, Fault>;
+
+    /// The chats that these creations made, once nothing that was begun is still being committed to them.
+    async fn made_by(&self, creations: Vec<Creation>) -> Result<Vec<(Creation, CreatedChat)>, Fault>;
 }
 
 /// A change on its way, and where whoever asked for it waits.
@@ -77,6 +80,7 @@ impl Writers {
                     commit: Arc::clone(commit),
                     publisher,
                     doubts: HashMap::new(),
+                    unborn: HashMap::new(),
                     resolve_at: Instant::now(),
                 };
                 let task = async move {
@@ -155,7 +159,9 @@ struct Writer {
     publisher: mpsc::Sender<Settled>,
     /// Chats with changes of which it is not known whether they were committed, and where to tell of that.
     doubts: HashMap<ChatId, Arc<dyn Events>>,
-    /// When to ask for their versions.
+    /// Creations of which it is not known whether they made a chat, and where to tell of that.
+    unborn: HashMap<Creation, Arc<dyn Events>>,
+    /// When to ask the database about them.
     resolve_at: Instant,
 }
 
@@ -166,7 +172,7 @@ impl Writer {
             tokio::select! {
                 // What is in doubt is not to wait for a pause between messages.
                 biased;
-                () = sleep_until(self.resolve_at), if !self.doubts.is_empty() => self.resolve().await,
+                () = sleep_until(self.resolve_at), if self.is_in_doubt() => self.resolve().await,
                 count = jobs.recv_many(&mut gathered, MAX_GROUP) => {
                     if count == 0 {
                         break;
@@ -240,29 +246,51 @@ impl Writer {
 
     /// Takes note of a change that may have been committed without anybody being told.
     fn doubt(&mut self, fault: &Fault, change: &Change, announcer: &Announcer) {
-        if let Some(chat) = change.chat().filter(|_| fault.is_uncertain()) {
-            self.doubts.insert(chat, Arc::clone(&announcer.events));
+        if !fault.is_uncertain() {
+            return;
+        }
+        let events = Arc::clone(&announcer.events);
+        if let Some(creation) = change.creation() {
+            self.unborn.insert(creation, events);
+        } else if let Some(chat) = change.chat() {
+            self.doubts.insert(chat, events);
+        }
+        self.resolve_at = Instant::now() + DOUBT_PAUSE;
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        !self.doubts.is_empty() || !self.unborn.is_empty()
+    }
+
+    /// Has those told who do not know what was committed, once the database can say.
+    async fn resolve(&mut self) {
+        if let Err(fault) = self.ask().await {
+            tracing::debug!(%fault, "chats are in doubt until the database answers");
             self.resolve_at = Instant::now() + DOUBT_PAUSE;
         }
     }
 
-    /// Has the members of chats in doubt told to catch up, once the database can say where these chats are.
-    async fn resolve(&mut self) {
-        let chats = self.doubts.keys().copied().collect();
-        match self.commit.versions(chats).await {
-            Ok(versions) => {
-                for (chat, version) in versions {
-                    if let Some(events) = self.doubts.get(&chat) {
-                        self.publish(Settled::catch_up(chat, version, events)).await;
-                    }
+    /// Has the members of chats that prove to have been created told of them, and then those of chats in doubt to catch up.
+    async fn ask(&mut self) -> Result<(), Fault> {
+        if !self.unborn.is_empty() {
+            let made = self.commit.made_by(self.unborn.keys().copied().collect()).await?;
+            for (creation, created) in made {
+                if let Some(events) = self.unborn.get(&creation) {
+                    self.publish(Settled::tell(created.news(None), events)).await;
                 }
-                self.doubts.clear();
             }
-            Err(fault) => {
-                tracing::debug!(%fault, "chats are in doubt until the database answers");
-                self.resolve_at = Instant::now() + DOUBT_PAUSE;
-            }
+            self.unborn.clear();
         }
+        if !self.doubts.is_empty() {
+            let versions = self.commit.versions(self.doubts.keys().copied().collect()).await?;
+            for (chat, version) in versions {
+                if let Some(events) = self.doubts.get(&chat) {
+                    self.publish(Settled::tell(Some(Event::ChatChanged { chat, version }), events)).await;
+                }
+            }
+            self.doubts.clear();
+        }
+        Ok(())
     }
 
     async fn hand_on(&self, (announcer, reply): (Announcer, Reply), outcome: Result<Outcome, Failure>) {

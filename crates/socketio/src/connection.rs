@@ -1,6 +1,6 @@
 //! A connected socket: the mailbox for what it sends, and the task that handles it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt};
 use mango_contract::event::HangUpReason;
 use mango_contract::{Ack, Problem, ProblemKind};
 use mango_domain::error::chain;
-use mango_domain::model::{ConnectionId, Origin, Principal};
+use mango_domain::model::{ChatId, ConnectionId, Origin, Principal};
 use mango_domain::{Error, FailureKind};
 use serde_json::value::to_raw_value;
 use socketioxide::adapter::LocalAdapter;
@@ -209,6 +209,24 @@ impl Connection {
             socket.leave(rooms::session(old.session));
             socket.join(rooms::session(fresh.session));
         }
+    }
+
+    /// Puts the socket into the rooms of these chats. Whether it is in them now and was not before.
+    pub(crate) fn enter(&self, chats: &[ChatId]) -> bool {
+        let Some((socket, _)) = self.context.hub.find(&self.id) else { return false };
+        let there: HashSet<_> = socket.rooms().into_iter().collect();
+        let mut missing: Vec<String> = chats.iter().copied().map(rooms::chat).collect();
+        missing.retain(|room| !there.contains(room.as_str()));
+        if missing.is_empty() {
+            return false;
+        }
+        socket.join(missing);
+        let barred = self.barred().is_some();
+        if barred {
+            // It was told to go meanwhile, and is to hear of nothing more.
+            socket.leave_all();
+        }
+        !barred
     }
 
     /// Ends the connection from this side.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mango_contract::ack::{LikeAck, MessageAck};
 use mango_contract::event::{ChatChanged, ChatCreated, ChatPinned, HangUpReason, MessageLiked, NewMessage};
+use mango_contract::user::UserBriefReply;
 use mango_contract::{Ack, catalogue};
 use mango_domain::model::{ConnectionId, Event, Message, Origin, SessionId};
 use mango_domain::ports::Events;
@@ -31,8 +32,8 @@ const RETELLINGS: u32 = 3;
 
 /// Whom an event is for.
 struct Audience {
-    /// Whoever is in this room.
-    room: String,
+    /// Whoever is in one of these rooms.
+    rooms: Vec<String>,
     /// But not this socket.
     except: Option<SocketRef>,
     /// And nobody in this room.
@@ -41,7 +42,7 @@ struct Audience {
 
 impl Audience {
     fn all(room: String) -> Self {
-        Self { room, except: None, without: None }
+        Self { rooms: vec![room], except: None, without: None }
     }
 }
 
@@ -92,6 +93,12 @@ impl Events for Publisher {
                 let payload = ChatChanged::new(chat, version);
                 self.tell(&Audience::all(rooms::chat(chat)), catalogue::CHAT_CHANGED, &payload, None).await;
             }
+            Event::UserChanged { user, chats } => {
+                // Who is in several of the rooms is told once.
+                let rooms = chats.into_iter().map(rooms::chat).chain([rooms::user(user.id)]).collect();
+                let audience = Audience { rooms, except: None, without: None };
+                self.tell(&audience, catalogue::USER_CHANGED, &UserBriefReply::from(&user), None).await;
+            }
             Event::SessionsEnded { sessions } => self.end(&sessions),
         }
     }
@@ -108,7 +115,7 @@ impl Publisher {
             let audience = Audience { except: asking, ..Audience::all(room) };
             return self.tell(&audience, catalogue::NEW_MESSAGE, &payload, Some(&changed)).await;
         }
-        let others = Audience { room, except: None, without: Some(own.clone()) };
+        let others = Audience { rooms: vec![room], except: None, without: Some(own.clone()) };
         self.tell(&others, catalogue::NEW_MESSAGE, &payload, Some(&changed)).await;
         let devices = Audience { except: asking, ..Audience::all(own) };
         self.tell(&devices, catalogue::NEW_MESSAGE, &NewMessage::for_sender(message), Some(&changed)).await;
@@ -181,10 +188,10 @@ impl Publisher {
     /// The sockets that an event is for.
     fn find(&self, audience: &Audience) -> Option<BroadcastOperators> {
         let sockets = self.hub.sockets()?;
-        let Audience { room, except, without } = audience;
+        let Audience { rooms, except, without } = audience;
         let told = match except {
-            Some(socket) => socket.to(room.clone()),
-            None => sockets.within(room.clone()),
+            Some(socket) => socket.to(rooms.clone()),
+            None => sockets.within(rooms.clone()),
         };
         Some(match without {
             Some(without) => told.except(without.clone()),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta};
 use mango_domain::model::{
     ChatId, ChatKind, ChatName, ClientId, Description, MemberList, Message, MessageBody, MessageType, NewChat,
-    NewMessage, NewSession, NewUser, PasswordHash, Phone, PhotoId, RefreshHash, Renewal, SessionId, Timestamp, User,
-    UserId, UserName, Visit,
+    NewMessage, NewSession, NewUser, PasswordHash, Phone, PhotoId, ProfileVersion, RefreshHash, Renewal, SessionId,
+    Timestamp, User, UserBrief, UserId, UserName, Visit,
 };
 use mango_domain::ports::{Announcer, CreatedChat, Events};
 
@@ -44,6 +44,12 @@ macro_rules! builder {
 pub fn moment(seconds: i64) -> Timestamp {
     const MIDNIGHT: i64 = 1_767_225_600;
     DateTime::from_timestamp(MIDNIGHT + seconds, 0).expect("a second of this century")
+}
+
+/// What others see of a user who has changed neither name nor photo since the sign-up.
+#[must_use]
+pub fn brief(user: &User) -> UserBrief {
+    UserBrief { id: user.id, name: user.name.clone(), photo: user.photo.clone(), version: ProfileVersion::new(0) }
 }
 
 /// For changes whose news nobody is to hear.

@@ -59,6 +59,7 @@ fn test(args: &Args) -> Result<ExitCode> {
         Some(Surroundings { found, clients }) => cargo
             .env("MANGO_TEST_NODE_MODULES", &clients.node)
             .env("MANGO_TEST_PYTHON", &clients.python)
+            .env("MANGO_TEST_NGINX", &found.nginx.program)
             .env("MANGO_TEST_CHROMIUM", &found.chromium.program),
         // Tests that need one of these say so in their names.
         None => cargo.args(["--skip", "postgres", "--skip", "clients"]),
@@ -133,6 +134,8 @@ fn summarize(report: &Report, surroundings: Option<&Surroundings>) -> Vec<&'stat
         (Some(s), "PostgreSQL") => format!(" {}", s.found.postgres),
         (Some(s), "socket.io-client") => format!(" {} on Node.js {}", s.clients.socket_io_client, s.found.node),
         (Some(s), "python-socketio") => format!(" {} on Python {}", s.clients.python_socketio, s.found.python),
+        (Some(s), "schemathesis") => format!(" {}", s.clients.schemathesis),
+        (Some(s), "nginx") => format!(" {}", s.found.nginx.version),
         (Some(s), "Chromium") => format!(" {}", s.found.chromium.version),
         _ => String::new(),
     };

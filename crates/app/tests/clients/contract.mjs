@@ -44,7 +44,7 @@ await main({
     assert.deepEqual(keys(ack.chat), ['created_at', 'id', 'is_group', 'last_message', 'members_array', 'name', 'pinned',
       'version']);
     assert.deepEqual(ack.chat.members_array.map((member) => member.id), [ada.id, bob.id]);
-    assert.deepEqual(keys(ack.chat.members_array[0]), ['id', 'name', 'online', 'photo']);
+    assert.deepEqual(keys(ack.chat.members_array[0]), ['id', 'name', 'online', 'photo', 'version']);
     const told = { chat: ack.chat.id, name: 'Tea', is_group: true, members_array: [ada.id, bob.id], version: 1 };
     for (const socket of [desk, phone, bobs]) assert.deepEqual(await socket.take('chat_created'), told);
     for (const socket of [desk, phone, bobs, eves]) await socket.expectNothingMore();
@@ -131,7 +131,7 @@ await main({
     const liked = { ...given, chat, user_id: bob.id };
     for (const socket of [desk, phone]) assert.deepEqual(await socket.take('message_liked'), liked);
     const [seen] = (await call('GET', `/message/${chat}`, { token: ada.token })).body;
-    assert.deepEqual(seen.likes_array, [{ id: bob.id, name: 'Bob', photo: null }]);
+    assert.deepEqual(seen.likes_array, [{ id: bob.id, name: 'Bob', photo: null, version: 0 }]);
     const takenBack = { ok: true, message_id: message.id, liked: false, likes: 0, version: 4 };
     assert.deepEqual(await bobs.ask('toggle_like_message', like), takenBack);
     for (const socket of [desk, phone]) assert.equal((await socket.take('message_liked')).liked, false);

@@ -30,13 +30,13 @@ async function caughtUp({ socket, sync, busy }) {
   await within(settled(), 'catching up');
 }
 
-/** What a client knows, without what changes by itself. */
-function known({ versions, chats, messages, pinned }) {
+/** What a client knows and shows, without what changes by itself. */
+function known({ versions, users, chats, messages, pinned }) {
+  const shown = (people) => people.map(({ id }) => users[id]);
   const rooms = Object.values(chats).map(({ id, name, is_group, members_array, created_at }) => {
-    const members = members_array.map((member) => ({ ...member, online: undefined }));
-    return { id, name, is_group, members, created_at };
+    return { id, name, is_group, members: shown(members_array), created_at };
   });
-  const said = Object.values(messages).map(({ client_id, ...message }) => message);
+  const said = Object.values(messages).map(({ client_id, likes_array, ...message }) => ({ ...message, likes: shown(likes_array) }));
   const byId = (a, b) => a.id - b.id;
   return JSON.parse(JSON.stringify({ versions, rooms: rooms.sort(byId), said: said.sort(byId), pinned }));
 }
@@ -82,6 +82,9 @@ await main({
       const [{ message: some }] = sent;
       clients[random(3)].toggleLike(some).catch(() => {});
       clients[random(3)].ask('toggle_chat_pin', { chat: { id: some.chat_id } }).catch(() => {});
+      const renamed = people[random(3)];
+      const json = { name: `${renamed.name} ${round}` };
+      assert.equal((await call('PATCH', `/user/${renamed.id}`, { token: renamed.token, json })).status, 202);
     }
     going = false;
     await Promise.all(breaking);
@@ -90,8 +93,33 @@ await main({
       const fresh = await snapshot(people[n]);
       assert.deepEqual(known(one.state()), fresh);
       assert.equal(fresh.said.length, ROUNDS * clients.length, 'each message is there once');
+      const names = await Promise.all(ids.map((id) => call('GET', `/user/${id}`, { token: people[0].token })));
+      assert.deepEqual(fresh.rooms[0].members.map(({ name }) => name), names.map(({ body }) => body.name));
       one.socket.disconnect();
     }
+  },
+
+  async 'a pin that is told while an answer is under way is kept'() {
+    const [handlers, answers, asked] = [{}, [], []];
+    const emit = (event, payload, answer) => (asked.push(event), answers.push(answer));
+    const socket = { on: (event, handler) => (handlers[event] = handler), timeout: () => ({ emit }) };
+    const { state, busy } = client(socket);
+    const page = (pinned) => ({ ok: true, reset: false, epoch: 'e', chats: [], gone: [], users: [], users_since: 0, pinned, more: false });
+    const answer = async (pinned) => {
+      answers.shift()(null, page(pinned));
+      await pause(0);
+    };
+    handlers.ready({ user_id: 1 });
+    await answer([3]);
+    assert.deepEqual([state().pinned, busy(), asked.length], [[3], false, 1]);
+    handlers.ready({ user_id: 1 });
+    handlers.chat_pinned({ chat: 2 });
+    handlers.chat_unpinned({ chat: 3 });
+    // It was read before.
+    await answer([3]);
+    assert.ok(busy(), 'it asks again');
+    await answer([2]);
+    assert.deepEqual([state().pinned, busy(), asked.length], [[2], false, 3]);
   },
 
   async 'a client that stays connected needs no sync'() {
@@ -110,6 +138,12 @@ await main({
       while ([adas, bobs].some((one) => one.state().versions[chat.id] < 1 + 200 + 20)) await pause(10);
     };
     await within(done(), 'every change at both');
+    const name = 'Robert';
+    await call('PATCH', `/user/${bob.id}`, { token: bob.token, json: { name } });
+    const renamed = async () => {
+      while ([adas, bobs].some((one) => one.state().users[bob.id].name !== name)) await pause(10);
+    };
+    await within(renamed(), 'another name at both');
     assert.equal(synced, 0);
     assert.deepEqual(known(bobs.state()), await snapshot(bob));
     assert.deepEqual(known(adas.state()), await snapshot(ada));

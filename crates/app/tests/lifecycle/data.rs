@@ -99,6 +99,7 @@ fn a_second_server_on_one_sqlite_is_refused() {
 
     let under_it = ["migrate", "--down", "1", "--yes"];
     check_refusal(&under_it, &settings, &["another Mango serves", "mango.db.lock"]);
+    check_refusal(&["renew-epoch"], &settings, &["another Mango serves", "mango.db.lock"]);
     for command in ["migrate", "doctor"] {
         let output = run(&[command], &settings);
         assert!(output.status.success(), "{command}: {output:?}");
@@ -127,7 +128,9 @@ async fn a_second_server_on_one_postgres_is_refused() {
         assert!(said.contains("another Mango serves the database"), "{said}");
     }
     check_refusal(&["serve"], &settings, &["another Mango serves the database postgres://", "DATABASE_URL"]);
-    check_refusal(&["migrate", "--down", "1", "--yes"], &settings, &["another Mango serves the database postgres://"]);
+    for command in [&["migrate", "--down", "1", "--yes"][..], &["renew-epoch"]] {
+        check_refusal(command, &settings, &["another Mango serves the database postgres://"]);
+    }
     for command in ["migrate", "doctor"] {
         let output = run(&[command], &settings);
         assert!(output.status.success(), "{command}: {output:?}");

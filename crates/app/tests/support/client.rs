@@ -78,13 +78,18 @@ impl Socket {
 
     /// Sends an event and waits for its acknowledgement, past the events that come meanwhile.
     pub async fn call(&mut self, event: &str, payload: Value) -> Value {
+        self.call_text(&json!([event, payload]).to_string()).await
+    }
+
+    /// The same for an event with its arguments as a text of any kind.
+    pub async fn call_text(&mut self, array: &str) -> Value {
         self.calls += 1;
-        let prefix = format!("43{}", self.calls);
-        self.send(format!("42{}{}", self.calls, json!([event, payload]))).await;
+        let prefix = format!("43{}[", self.calls);
+        self.send(format!("42{}{array}", self.calls)).await;
         loop {
             let packet = self.packet().await.unwrap();
             if let Some(arguments) = packet.strip_prefix(&prefix) {
-                let arguments: Vec<Value> = serde_json::from_str(arguments).unwrap();
+                let arguments: Vec<Value> = serde_json::from_str(&format!("[{arguments}")).unwrap();
                 return arguments.into_iter().next().unwrap();
             }
         }

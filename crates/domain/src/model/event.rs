@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ChatId, ChatKind, ChatName, LikeToggle, Message, PinToggle, SessionId, UserId, Version};
+use crate::model::{ChatId, ChatKind, ChatName, LikeToggle, Message, PinToggle, SessionId, UserBrief, UserId, Version};
 
 /// Names a live connection of a client, so that news of a change is not sent back to the connection that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,6 +62,13 @@ pub enum Event {
         chat: ChatId,
         /// The version it has by now.
         version: Version,
+    },
+    /// A user has another name or photo. It goes to every connection of everybody who shares a chat with them, and to their own.
+    UserChanged {
+        /// The user as they are now, which may be newer than the change that is told of.
+        user: UserBrief,
+        /// The chats that the user is in.
+        chats: Vec<ChatId>,
     },
     /// Sessions have ended. Their connections are closed.
     SessionsEnded {

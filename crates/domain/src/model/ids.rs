@@ -52,6 +52,11 @@ id!(
     Seq
 );
 id!(
+    /// The place of a user's last change of name or photo among all such changes of all users, 0 for who has changed neither. These places
+    /// are taken in the order in which the changes are committed.
+    ProfileVersion
+);
+id!(
     /// How many changes a chat has seen: its creation is 1, and every change takes the next number in the transaction that makes
     /// it. Messages have one as well: that of their last change.
     Version

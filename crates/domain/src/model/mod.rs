@@ -17,7 +17,7 @@ pub mod user;
 pub use audit::{AuditEntry, AuditEvent};
 pub use chat::{Chat, ChatKind, ChatMember, ChatName, ChatRecord, DirectPair, MemberList, NewChat, PinToggle};
 pub use event::{ConnectionId, Event, Origin};
-pub use ids::{ChatId, MessageId, Seq, SessionId, UserId, Version};
+pub use ids::{ChatId, MessageId, ProfileVersion, Seq, SessionId, UserId, Version};
 pub use like::LikeToggle;
 pub use message::{ClientId, Message, MessageBody, MessageType, NewMessage, PostedMessage};
 pub use page::{MessagePage, PageRequest};

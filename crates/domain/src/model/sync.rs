@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::FieldError;
-use crate::model::{ChatId, MemberList, PostedMessage, Version};
+use crate::model::{ChatId, MemberList, PostedMessage, ProfileVersion, UserBrief, Version};
 use crate::ports::StoredChat;
 
 pub use plan::{SyncPlan, SyncRange, Weights};
@@ -39,6 +39,7 @@ impl fmt::Display for Epoch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncRequest {
     known: BTreeMap<ChatId, Version>,
+    users_since: Option<ProfileVersion>,
     epoch: Option<Epoch>,
     limit: u32,
 }
@@ -54,6 +55,8 @@ impl SyncRequest {
     pub const MAX_CHATS: usize = 200;
     /// How many members the chats have together that an answer tells whole. One group may have as many.
     pub const MAX_MEMBERS: usize = MemberList::MAX;
+    /// How many users an answer tells of at the most.
+    pub const MAX_USERS: u32 = 200;
     /// How many bytes of content an answer has at the most, unless a single message has more.
     pub const MAX_BYTES: usize = 1 << 20;
 
@@ -79,7 +82,20 @@ impl SyncRequest {
         if let Some((chat, _)) = known.iter().find(|(_, version)| version.get() < 0) {
             return Err(FieldError::new(format!("chats.{chat}"), "must not be negative"));
         }
-        Ok(Self { known, epoch, limit })
+        Ok(Self { known, users_since: None, epoch, limit })
+    }
+
+    /// Asks for the users who have changed since an answer whose [`users_since`](SyncPage::users_since) this is. A client that does not, because
+    /// it knows of no users or does not want to, is told of none, but from where on to ask the next time.
+    ///
+    /// # Errors
+    /// A [`FieldError`] on `users_since`.
+    pub fn with_users_since(mut self, users_since: Option<ProfileVersion>) -> Result<Self, FieldError> {
+        if users_since.is_some_and(|since| since.get() < 0) {
+            return Err(FieldError::new("users_since", "must not be negative"));
+        }
+        self.users_since = users_since;
+        Ok(self)
     }
 
     /// How many messages at the most.
@@ -88,17 +104,19 @@ impl SyncRequest {
         self.limit
     }
 
-    /// Compares what the client knows with what there is: the epoch of the database, and the version of each chat of the
-    /// user in the order in which to tell of them.
+    /// Compares what the client knows with what there is: the epoch of the database, the last change of any profile, and the version of each
+    /// chat of the user in the order in which to tell of them.
     ///
     /// Versions have no holes and no two changes share one, so that a range of versions holds at most as many messages as it is
     /// long. That is how the answer is kept to its limit before any message is looked at; the store then keeps the plan to
     /// [`MAX_MEMBERS`](Self::MAX_MEMBERS) and [`MAX_BYTES`](Self::MAX_BYTES) by what it finds.
     #[must_use]
-    pub fn plan(&self, epoch: &Epoch, chats: &[(ChatId, Version)]) -> SyncPlan {
+    pub fn plan(&self, epoch: &Epoch, profiles: ProfileVersion, chats: &[(ChatId, Version)]) -> SyncPlan {
         let there: BTreeMap<ChatId, Version> = chats.iter().copied().collect();
         let ahead = |(chat, known): (&ChatId, &Version)| there.get(chat).is_some_and(|version| known > version);
-        let reset = self.epoch.as_ref().is_some_and(|known| known != epoch) || self.known.iter().any(ahead);
+        let reset = self.epoch.as_ref().is_some_and(|known| known != epoch)
+            || self.known.iter().any(ahead)
+            || self.users_since > Some(profiles);
         let known = |chat| if reset { None } else { self.known.get(&chat).copied() };
 
         let mut room = i64::from(self.limit);
@@ -124,7 +142,8 @@ impl SyncRequest {
         } else {
             self.known.keys().filter(|chat| !there.contains_key(chat)).copied().collect()
         };
-        SyncPlan { reset, ranges, gone, more }
+        let users_after = self.users_since.filter(|since| !reset && *since < profiles);
+        SyncPlan { reset, ranges, gone, users_after, users_since: profiles, more }
     }
 }
 
@@ -141,6 +160,13 @@ pub struct SyncPage<C = StoredChat> {
     pub gone: Vec<ChatId>,
     /// All chats that the user has pinned, in order of id.
     pub pinned: Vec<ChatId>,
+    /// All chats that the user is in, told of here or not, in no order.
+    pub member_of: Vec<ChatId>,
+    /// Those of the users who share a chat with the user whose name or photo changed since the client asked, themselves included, in the
+    /// order of their versions.
+    pub users: Vec<UserBrief>,
+    /// All changes of users up to here are known with this: what to ask with the next time.
+    pub users_since: ProfileVersion,
     /// Whether there is more: ask again with the versions reached.
     pub more: bool,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::FieldError;
 use crate::model::session::PasswordHash;
-use crate::model::{PhotoId, SessionId, Timestamp, UserId, text};
+use crate::model::{PhotoId, ProfileVersion, SessionId, Timestamp, UserId, text};
 
 /// A user as stored. Whether they are online is known to [`Presence`](crate::ports::Presence), not to the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct UserBrief {
     pub name: Option<UserName>,
     /// Their photo.
     pub photo: Option<PhotoId>,
+    /// Their last change of name or photo: of two briefs of a user, that with the higher one is the newer.
+    pub version: ProfileVersion,
 }
 
 /// A user with their presence, as the use cases hand it out.

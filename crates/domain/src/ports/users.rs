@@ -7,6 +7,7 @@ use crate::Failure;
 use crate::model::{
     Credentials, NewUser, PasswordHash, Phone, PhotoId, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
 };
+use crate::ports::Announcer;
 
 /// Keeps users. Phones are unique among them.
 #[async_trait]
@@ -22,11 +23,16 @@ pub trait Users: Send + Sync {
 
     /// Changes a user in one transaction. With a new password it also revokes every session of the user but
     /// `change.keep_session`, at `now`. `Ok(None)` when there is no such user.
+    ///
+    /// A user who has another name or photo than before takes the next [`ProfileVersion`](crate::model::ProfileVersion), and is published as
+    /// they are now, as [`UserChanged`](crate::model::Event::UserChanged) with their chats of after the commit. So they are as well when the
+    /// store cannot tell whether the change was committed, as soon as it can.
     async fn update(
         &self,
         id: UserId,
         change: UserChange,
         now: Timestamp,
+        announcer: Announcer,
     ) -> Result<Option<UpdatedUser>, UpdateUserError>;
 
     /// Replaces the hash of a password by another hash of the same password, unless the password has been changed meanwhile: `old` has to

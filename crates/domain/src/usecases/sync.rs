@@ -24,7 +24,7 @@ impl Sync {
     /// Only failures of ports.
     pub async fn run(&self, principal: &Principal, request: SyncRequest) -> Result<SyncPage<Chat>> {
         let page = self.changes.since(principal.user, request).await?;
-        let SyncPage { epoch, reset, chats, gone, pinned, more } = page;
+        let SyncPage { epoch, reset, chats, gone, pinned, member_of, users, users_since, more } = page;
         let (stored, rest): (Vec<_>, Vec<_>) = chats
             .into_iter()
             .map(|ChatChanges { id, version, more, chat, messages }| (chat, (id, version, more, messages)))
@@ -35,6 +35,6 @@ impl Sync {
             .zip(rest)
             .map(|(chat, (id, version, more, messages))| ChatChanges { id, version, more, chat, messages })
             .collect();
-        Ok(SyncPage { epoch, reset, chats, gone, pinned, more })
+        Ok(SyncPage { epoch, reset, chats, gone, pinned, member_of, users, users_since, more })
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::{AuditEvent, Description, Event, Password, Phone, Principal, Profile, UserChange, UserId, UserName};
-use crate::ports::{Clock, Events, Passwords, Presence, UpdateUserError, Users};
+use crate::ports::{Announcer, Clock, Events, Passwords, Presence, UpdateUserError, Users};
 use crate::usecases::audit::Auditor;
 use crate::usecases::photos::Photos;
 use crate::{Error, Result};
@@ -48,7 +48,7 @@ impl UpdateUser {
         Self { users, passwords, photos, presence, events, clock, auditor }
     }
 
-    /// Makes the change, all of it or nothing. The files of a replaced photo go once the change is committed, those of a new one
+    /// Makes the change, all of it or nothing, and has those told who see the user's name and photo. The files of a replaced photo go once the change is committed, those of a new one
     /// when it is refused. When the store fails, the change may have been made all the same, so both stay;
     /// [`SweepPhotos`](super::sweep_photos::SweepPhotos) removes what nobody has. A new password ends all sessions but the caller's
     /// and closes their connections.
@@ -79,7 +79,8 @@ impl UpdateUser {
         let (new_photo, new_password) = (photo.clone().flatten(), password.is_some());
         let keep_session = Some(principal.session);
         let change = UserChange { phone, password, name, photo, description, keep_session };
-        let decided = match self.users.update(id, change, self.clock.now()).await {
+        let announcer = Announcer::new(&self.events, None);
+        let decided = match self.users.update(id, change, self.clock.now(), announcer).await {
             Ok(updated) => updated.ok_or(Error::NotFound("user")),
             Err(UpdateUserError::PhoneTaken) => Err(Error::PhoneTaken),
             Err(UpdateUserError::Failed(failure)) => return Err(failure.into()),

@@ -74,7 +74,11 @@ async fn an_edit_changes_what_it_names() {
     let edit = ProfileEdit { name: Some(None), description: Some(None), ..ProfileEdit::default() };
     let emptied = house.cases.update_user.run(&me, me.user, edit, None).await.expect("edit").user;
     assert_eq!((emptied.name, emptied.description, emptied.phone), (None, None, phone(9)));
-    assert!(house.news().is_empty(), "no session has ended");
+    let news = house.news();
+    assert!(
+        news.len() == 2 && news.iter().all(|told| told.starts_with("UserChanged")),
+        "no session has ended: {news:?}"
+    );
     house.cases.log_in.run(phone(9).as_str(), password(1), Visit::default()).await.expect("log in with the new phone");
     check_refused(
         house.cases.log_in.run(phone(1).as_str(), password(1), Visit::default()).await,

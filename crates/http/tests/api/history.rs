@@ -69,7 +69,7 @@ async fn a_message_is_shown_with_its_likes() {
     let shown = server.get_as(&ann, &format!("/message/{chat}")).await.json();
     let expected = json!([{
         "id": id, "chat_id": chat, "seq": 1, "user_id": ann.id, "message_type": "text", "content": "message 1",
-        "likes_array": [{"id": bob.id, "name": "User 2", "photo": null}], "created_at": "2026-01-01T00:00:00.000000Z",
+        "likes_array": [{"id": bob.id, "name": "User 2", "photo": null, "version": 0}], "created_at": "2026-01-01T00:00:00.000000Z",
         "version": 3,
     }]);
     assert_eq!(shown, expected);
@@ -124,8 +124,8 @@ async fn chats_are_listed_by_activity_with_all_that_a_member_sees() {
     assert_eq!(list[0]["last_message"]["content"], "news");
     assert_eq!((&list[0]["name"], &list[0]["is_group"]), (&json!("Quiet"), &json!(true)));
     let members = json!([
-        {"id": ann.id, "name": "User 1", "photo": null, "online": false},
-        {"id": bob.id, "name": "User 2", "photo": null, "online": false},
+        {"id": ann.id, "name": "User 1", "photo": null, "version": 0, "online": false},
+        {"id": bob.id, "name": "User 2", "photo": null, "version": 0, "online": false},
     ]);
     assert_eq!(list[0]["members_array"], members);
     assert_eq!((&list[1]["name"], &list[1]["last_message"]), (&Value::Null, &Value::Null));

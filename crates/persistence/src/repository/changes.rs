@@ -3,20 +3,23 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool};
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use mango_domain::Failure;
 use mango_domain::model::{
-    ChatChanges, ChatId, Epoch, PostedMessage, SyncPage, SyncRange, SyncRequest, UserId, Version,
+    ChatChanges, ChatId, Epoch, PostedMessage, ProfileVersion, SyncPage, SyncPlan, SyncRange, SyncRequest, UserBrief,
+    UserId, Version,
 };
 use mango_domain::ports::{Changes, StoredChat};
 
 use super::super::Conn;
-use super::super::schema::{chats, epoch, members, messages, pins};
+use super::super::schema::{chats, epoch, members, messages, pins, profile_changes, users};
 use super::chats::complete;
 use super::messages::with_likes;
-use super::rows::{ChatRow, MessageRow};
+use super::rows::{BriefRow, ChatRow, MessageRow};
 use super::sizes::fit;
 use super::{Repository, for_ids};
 use crate::error::Fault;
@@ -48,7 +51,9 @@ async fn since(conn: &mut Conn, user: UserId, request: SyncRequest, epoch: Epoch
     let versions: Vec<_> = versions.into_iter().map(|(id, version)| (ChatId::new(id), Version::new(version))).collect();
     let pinned: Vec<i64> =
         pins::table.filter(pins::user_id.eq(user.get())).order(pins::chat_id).select(pins::chat_id).load(conn).await?;
-    let mut plan = request.plan(&epoch, &versions);
+    let last: i64 = profile_changes::table.find(true).select(profile_changes::last).get_result(conn).await?;
+    let mut plan = request.plan(&epoch, ProfileVersion::new(last), &versions);
+    let users = changed_users(conn, user, &mut plan).await?;
     let told = fit(conn, &mut plan).await?;
     let mut whole = whole_chats(conn, &plan.ranges, &pinned).await?;
     let mut changed = changed_messages(conn, &told).await?;
@@ -65,8 +70,34 @@ async fn since(conn: &mut Conn, user: UserId, request: SyncRequest, epoch: Epoch
         chats: chats.collect(),
         gone: plan.gone,
         pinned: pinned.into_iter().map(ChatId::new).collect(),
+        users,
+        users_since: plan.users_since,
+        member_of: versions.into_iter().map(|(chat, _)| chat).collect(),
         more: plan.more,
     })
+}
+
+/// Those who share a chat with the user, and the user, who changed after what the client knows. It goes through the changes since then, and so
+/// costs nothing when there are none.
+async fn changed_users(conn: &mut Conn, user: UserId, plan: &mut SyncPlan) -> QueryResult<Vec<UserBrief>> {
+    let Some(after) = plan.users_after else { return Ok(Vec::new()) };
+    let is_seen = sql::<Bool>("(users.id = ")
+        .bind::<BigInt, _>(user.get())
+        .sql(" OR EXISTS (SELECT 1 FROM members AS theirs JOIN members AS mine ON mine.chat_id = theirs.chat_id")
+        .sql(" WHERE theirs.user_id = users.id AND mine.user_id = ")
+        .bind::<BigInt, _>(user.get())
+        .sql("))");
+    let rows: Vec<BriefRow> = users::table
+        .filter(users::version.gt(after.get()))
+        .filter(is_seen)
+        .order(users::version)
+        .limit(i64::from(SyncRequest::MAX_USERS) + 1)
+        .select(BriefRow::as_select())
+        .load(conn)
+        .await?;
+    let mut users = rows.into_iter().map(BriefRow::into_brief).collect::<QueryResult<Vec<_>>>()?;
+    plan.keep_to_users(&mut users);
+    Ok(users)
 }
 
 async fn read_epoch(conn: &mut Conn) -> QueryResult<Epoch> {

@@ -8,15 +8,17 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use diesel_async::pooled_connection::deadpool::Pool;
 use futures_util::FutureExt;
-use mango_domain::model::{ChatId, Version};
+use mango_domain::model::{ChatId, Timestamp, UserId, Version};
+use mango_domain::ports::CreatedChat;
 use tokio::runtime::Handle;
 
-use super::super::schema::chats;
+use super::super::schema::{chats, members, users};
 use super::super::{Conn, append, bounded, transaction};
-use super::chats::{create, toggle_pin};
+use super::chats::{complete, create, toggle_pin};
 use super::likes::toggle;
+use super::rows::ChatRow;
 use crate::error::Fault;
-use crate::writers::{Change, Commit, Group, Outcome};
+use crate::writers::{Change, Commit, Creation, Group, Outcome};
 
 /// Commits groups, each with a connection of the pool.
 pub(crate) struct Committer {
@@ -39,6 +41,11 @@ impl Commit for Committer {
         })
         .await?;
         Ok(versions.into_iter().map(|(chat, version)| (ChatId::new(chat), Version::new(version))).collect())
+    }
+
+    async fn made_by(&self, creations: Vec<Creation>) -> Result<Vec<(Creation, CreatedChat)>, Fault> {
+        let conn = self.pool.get().await?;
+        bounded(conn, self.operation_timeout, &Handle::current(), move |conn| made_by(conn, creations).boxed()).await
     }
 }
 
@@ -75,4 +82,29 @@ async fn commit_mixed(conn: &mut Conn, group: Group) -> QueryResult<Vec<Outcome>
 async fn lock(conn: &mut Conn, ids: Vec<i64>) -> QueryResult<Vec<(i64, i64)>> {
     let chosen = chats::table.filter(chats::id.eq_any(ids)).order(chats::id).select((chats::id, chats::version));
     locking!(chosen).load(conn).await
+}
+
+/// The chats that these creations made.
+async fn made_by(conn: &mut Conn, creations: Vec<Creation>) -> QueryResult<Vec<(Creation, CreatedChat)>> {
+    let creators: BTreeSet<i64> = creations.iter().map(|creation| creation.creator.get()).collect();
+    // A transaction that creates a chat refers to its creator, whom this waits for. It takes one after the other, and holds none while it
+    // waits for the next, since those transactions take theirs in any order.
+    for creator in &creators {
+        let row = users::table.find(*creator).select(users::id);
+        locking_out!(row).get_result::<i64>(conn).await.optional()?;
+    }
+    let times: Vec<_> = creations.iter().map(|creation| creation.at).collect();
+    let rows: Vec<(ChatRow, i64, Timestamp)> = members::table
+        .inner_join(chats::table)
+        .filter(members::user_id.eq_any(creators.into_iter().collect::<Vec<_>>()))
+        .filter(chats::creator_id.eq(members::user_id).and(chats::created_at.eq_any(times)))
+        .select((ChatRow::as_select(), chats::creator_id, chats::created_at))
+        .load(conn)
+        .await?;
+    let (heads, by): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .map(|(row, creator, at)| ((row, false), Creation { creator: UserId::new(creator), at }))
+        .unzip();
+    let chats = complete(conn, heads).await?.into_iter().map(|chat| CreatedChat { chat, is_new: true });
+    Ok(by.into_iter().zip(chats).collect())
 }

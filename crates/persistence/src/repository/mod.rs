@@ -1,7 +1,7 @@
 //! The repository: the ports of the stores, over the tables. It is written once and compiled twice, as a module of
 //! [`postgres`](crate::postgres) and of [`sqlite`](crate::sqlite).
 //!
-//! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, `snapshot`, `bounded`, the macro `locking!` and a few constants.
+//! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, `snapshot`, `bounded`, the macros `locking!` and `locking_out!`, and a few constants.
 
 mod audit;
 mod changes;
@@ -31,7 +31,7 @@ use mango_domain::model::Epoch;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use super::schema::__diesel_schema_migrations as migrations;
+use super::schema::{__diesel_schema_migrations as migrations, epoch};
 use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, MAY_CREATE, NOW_MILLIS, VERSION, bounded, snapshot, transaction};
 use crate::error::Fault;
 use crate::pool::PoolStatus;
@@ -135,6 +135,16 @@ impl Store for Repository {
         })
         .await
         .map_err(|fault| fault.during("list applied migrations"))
+    }
+
+    async fn rename_epoch(&self, name: Epoch) -> Result<(), Failure> {
+        let renamed = self.write(move |conn| {
+            diesel::update(epoch::table.filter(epoch::one.eq(true)))
+                .set(epoch::name.eq(name.as_str().to_owned()))
+                .execute(conn)
+                .boxed()
+        });
+        renamed.await.map(drop).map_err(|fault| fault.during("rename epoch"))
     }
 
     fn pool_status(&self) -> Vec<PoolStatus> {

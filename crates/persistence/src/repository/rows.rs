@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel::result::Error;
 use mango_domain::model::{
     AuditEntry, AuditEvent, ChatId, ChatKind, ChatName, ChatRecord, ClientId, Description, Device, Message,
-    MessageBody, MessageId, MessageType, Phone, PhotoId, Seq, Session, SessionId, Timestamp, User, UserBrief, UserId,
-    UserName, Version,
+    MessageBody, MessageId, MessageType, Phone, PhotoId, ProfileVersion, Seq, Session, SessionId, Timestamp, User,
+    UserBrief, UserId, UserName, Version,
 };
 
 use super::super::schema::{audit_log, chats, messages, sessions, users};
@@ -49,11 +49,17 @@ pub(in super::super) struct BriefRow {
     id: i64,
     name: Option<String>,
     photo: Option<String>,
+    version: i64,
 }
 
 impl BriefRow {
     pub(in super::super) fn into_brief(self) -> QueryResult<UserBrief> {
-        Ok(UserBrief { id: UserId::new(self.id), name: self.name.map(UserName::from_store), photo: photo(self.photo)? })
+        Ok(UserBrief {
+            id: UserId::new(self.id),
+            name: self.name.map(UserName::from_store),
+            photo: photo(self.photo)?,
+            version: ProfileVersion::new(self.version),
+        })
     }
 }
 

@@ -1,23 +1,30 @@
 //! The store of users.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use mango_domain::Failure;
 use mango_domain::model::{
-    Credentials, NewUser, PasswordHash, Phone, PhotoId, Timestamp, User, UserBrief, UserChange, UserId,
+    ChatId, Credentials, Event, NewUser, PasswordHash, Phone, PhotoId, Timestamp, User, UserBrief, UserChange, UserId,
 };
-use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser, Users};
+use mango_domain::ports::{Announcer, CreateUserError, Events, UpdateUserError, UpdatedUser, Users};
+use tokio::time::sleep;
 
-use super::super::Conn;
-use super::super::schema::users;
+use super::super::schema::{members, profile_changes, users};
+use super::super::{Conn, bounded, transaction};
 use super::rows::{BriefRow, UserRow, photo};
 use super::sessions::revoke_all;
 use super::{Repository, for_ids};
 use crate::error::Unique;
 
 const PHONE: Unique = Unique { name: "users_phone_key", columns: "users.phone" };
+
+/// How long to wait before asking again how a user is.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl Users for Repository {
@@ -51,13 +58,24 @@ impl Users for Repository {
         id: UserId,
         change: UserChange,
         now: Timestamp,
+        announcer: Announcer,
     ) -> Result<Option<UpdatedUser>, UpdateUserError> {
-        self.transact(move |conn| update(conn, id, change, now).boxed()).await.map_err(|fault| {
-            match fault.violates(&PHONE) {
-                true => UpdateUserError::PhoneTaken,
-                false => fault.during("update user").into(),
+        match self.transact(move |conn| update(conn, id, change, now).boxed()).await {
+            Ok(None) => Ok(None),
+            Ok(Some((updated, is_changed))) => {
+                if is_changed {
+                    self.tell_of(id, announcer.events).await;
+                }
+                Ok(Some(updated))
             }
-        })
+            Err(fault) if fault.violates(&PHONE) => Err(UpdateUserError::PhoneTaken),
+            Err(fault) => {
+                if fault.is_uncertain() {
+                    self.tell_later(id, announcer.events);
+                }
+                Err(fault.during("update user").into())
+            }
+        }
     }
 
     async fn rehash(&self, id: UserId, old: &PasswordHash, new: PasswordHash) -> Result<bool, Failure> {
@@ -101,6 +119,51 @@ impl Users for Repository {
         .map(drop)
         .map_err(|fault| fault.during("note last seen"))
     }
+}
+
+impl Repository {
+    /// Publishes a user as they are now, or when the database answers again.
+    async fn tell_of(&self, id: UserId, events: Arc<dyn Events>) {
+        let seen = self.transact(move |conn| seen(conn, id).boxed()).await;
+        match seen {
+            Ok(seen) => publish(seen, &*events).await,
+            Err(_) => self.tell_later(id, events),
+        }
+    }
+
+    /// Publishes a user as they are now, once the database says how that is.
+    fn tell_later(&self, id: UserId, events: Arc<dyn Events>) {
+        let (pool, timeout, runtime) = (self.write.clone(), self.operation_timeout, self.runtime.clone());
+        self.runtime.spawn(async move {
+            while !pool.is_closed() {
+                sleep(PAUSE).await;
+                let Ok(conn) = pool.get().await else { continue };
+                let seen = bounded(conn, timeout, &runtime, move |conn| {
+                    transaction(conn, move |conn| seen(conn, id).boxed()).boxed()
+                });
+                match seen.await {
+                    Ok(seen) => return publish(seen, &*events).await,
+                    Err(fault) => tracing::debug!(%fault, "a profile is in doubt until the database answers"),
+                }
+            }
+        });
+    }
+}
+
+async fn publish(seen: Option<(UserBrief, Vec<ChatId>)>, events: &dyn Events) {
+    if let Some((user, chats)) = seen {
+        events.publish(Event::UserChanged { user, chats }).await;
+    }
+}
+
+/// A user as others see them, and the chats where they do, once nothing that was begun is still being committed to the user. A chat that is
+/// not there yet is read, by its members, after the change.
+async fn seen(conn: &mut Conn, id: UserId) -> QueryResult<Option<(UserBrief, Vec<ChatId>)>> {
+    let row = users::table.find(id.get()).select(BriefRow::as_select());
+    let Some(row) = locking!(row).get_result(conn).await.optional()? else { return Ok(None) };
+    let chats = members::table.filter(members::user_id.eq(id.get())).select(members::chat_id);
+    let chats: Vec<i64> = chats.order(members::chat_id).load(conn).await?;
+    Ok(Some((row.into_brief()?, chats.into_iter().map(ChatId::new).collect())))
 }
 
 async fn insert(conn: &mut Conn, user: NewUser) -> QueryResult<User> {
@@ -150,12 +213,35 @@ struct Changes {
     name: Option<Option<String>>,
     photo: Option<Option<String>>,
     description: Option<Option<String>>,
+    version: Option<i64>,
 }
 
-async fn update(conn: &mut Conn, id: UserId, change: UserChange, now: Timestamp) -> QueryResult<Option<UpdatedUser>> {
-    let row = users::table.find(id.get()).select(users::photo);
-    let Some(old_photo) = locking!(row).get_result(conn).await.optional()? else {
+/// Makes the change, and says whether others see it.
+async fn update(
+    conn: &mut Conn,
+    id: UserId,
+    change: UserChange,
+    now: Timestamp,
+) -> QueryResult<Option<(UpdatedUser, bool)>> {
+    let row = users::table.find(id.get()).select(BriefRow::as_select());
+    let Some(before) = locking!(row).get_result(conn).await.optional()?.map(BriefRow::into_brief).transpose()? else {
         return Ok(None);
+    };
+    let is_changed = change.name.as_ref().is_some_and(|name| *name != before.name)
+        || change.photo.as_ref().is_some_and(|photo| *photo != before.photo);
+    let revoked = match change.password {
+        Some(_) => revoke_all(conn, id, change.keep_session, now).await?,
+        None => Vec::new(),
+    };
+    // Its row stays locked until the commit, so that the numbers are given in the order of the commits: who sees one sees all before it. It
+    // is taken last, since everybody else who changes waits for it.
+    let version = match is_changed {
+        true => {
+            let next = diesel::update(profile_changes::table.find(true));
+            let next = next.set(profile_changes::last.eq(profile_changes::last + 1)).returning(profile_changes::last);
+            Some(next.get_result::<i64>(conn).await?)
+        }
+        false => None,
     };
     let changes = Changes {
         phone: change.phone.map(|phone| phone.as_str().to_owned()),
@@ -163,6 +249,7 @@ async fn update(conn: &mut Conn, id: UserId, change: UserChange, now: Timestamp)
         name: change.name.map(|name| name.map(|name| name.as_str().to_owned())),
         photo: change.photo.map(|photo| photo.map(|photo| photo.as_str().to_owned())),
         description: change.description.map(|text| text.map(|text| text.as_str().to_owned())),
+        version,
     };
     let row: UserRow = diesel::update(users::table.find(id.get()))
         // A column that is set to itself keeps a change of nothing a valid statement.
@@ -171,10 +258,6 @@ async fn update(conn: &mut Conn, id: UserId, change: UserChange, now: Timestamp)
         .get_result(conn)
         .await?;
     let user = row.into_user()?;
-    let revoked = match change.password {
-        Some(_) => revoke_all(conn, id, change.keep_session, now).await?,
-        None => Vec::new(),
-    };
-    let old_photo = photo(old_photo)?.filter(|old| user.photo.as_ref() != Some(old));
-    Ok(Some(UpdatedUser { user, old_photo, revoked }))
+    let old_photo = before.photo.filter(|old| user.photo.as_ref() != Some(old));
+    Ok(Some((UpdatedUser { user, old_photo, revoked }, is_changed)))
 }

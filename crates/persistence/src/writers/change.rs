@@ -46,6 +46,14 @@ pub(crate) struct ChatToCreate {
     pub(crate) chat: NewChat,
 }
 
+/// What tells a creation from others whatever came of it: chats that a user creates have times of their own. Should two have the same, the
+/// members of one are told of it twice, which does no harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Creation {
+    pub(crate) creator: UserId,
+    pub(crate) at: Timestamp,
+}
+
 impl Change {
     /// What failures call it.
     pub(crate) const fn operation(&self) -> &'static str {
@@ -65,6 +73,12 @@ impl Change {
             Self::Pin(pin) => Some(pin.chat),
             Self::Create(create) => create.id,
         }
+    }
+
+    /// The creation that it is, if it is one.
+    pub(super) fn creation(&self) -> Option<Creation> {
+        let Self::Create(create) = self else { return None };
+        Some(Creation { creator: create.chat.creator, at: create.chat.created_at })
     }
 
     /// What tells the changes of one writer from those of another.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use mango_domain::Failure;
-use mango_domain::model::{ChatId, Event, Version};
+use mango_domain::model::Event;
 use mango_domain::ports::{Announcer, Events};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -37,10 +37,9 @@ impl News {
 }
 
 impl Settled {
-    /// Has the members of a chat told to catch up.
-    pub(super) fn catch_up(chat: ChatId, version: Version, events: &Arc<dyn Events>) -> Self {
-        let news = News { event: Event::ChatChanged { chat, version }, events: Arc::clone(events) };
-        Self { news: Some(news), answer: None }
+    /// What there is to tell of a change that nobody waits for any more.
+    pub(super) fn tell(event: Option<Event>, events: &Arc<dyn Events>) -> Self {
+        Self { news: event.map(|event| News { event, events: Arc::clone(events) }), answer: None }
     }
 }
 

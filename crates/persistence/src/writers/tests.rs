@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mango_domain::model::{Event, Message, MessageId, Seq};
-use mango_testkit::build::message;
+use mango_domain::model::{ChatKind, ChatRecord, Event, Message, MessageId, ProfileVersion, Seq, UserBrief};
+use mango_domain::ports::StoredChat;
+use mango_testkit::build::{group, message};
 use mango_testkit::memory::RecordedEvents;
 use tokio::sync::Semaphore;
 
@@ -55,6 +56,24 @@ impl Commit for Failing {
             _ => Ok(chats.into_iter().map(|chat| (chat, Version::new(7))).collect()),
         }
     }
+
+    async fn made_by(&self, creations: Vec<Creation>) -> Result<Vec<(Creation, CreatedChat)>, Fault> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) == 0 {
+            return Err(Fault::Closed);
+        }
+        // That of the first user is the only one that was committed.
+        let of_first = creations.into_iter().filter(|creation| creation.creator.get() == 1);
+        Ok(of_first.map(|creation| (creation, created(creation))).collect())
+    }
+}
+
+/// A group of two that was created so.
+fn created(Creation { creator, at }: Creation) -> CreatedChat {
+    let version = Version::new(1);
+    let record = ChatRecord { id: ChatId::new(9), name: None, kind: ChatKind::Group, created_at: at, version };
+    let member = |id| UserBrief { id, name: None, photo: None, version: ProfileVersion::new(0) };
+    let members = vec![member(creator), member(UserId::new(2))];
+    CreatedChat { chat: StoredChat { record, members, last_message: None, pinned: false }, is_new: true }
 }
 
 fn recording() -> (Arc<RecordedEvents>, Announcer) {
@@ -110,6 +129,30 @@ async fn chats_in_doubt_are_told_to_catch_up() {
     told.sort_unstable();
     assert_eq!(told, [(1, 7), (2, 7)]);
     writers.close().await;
+}
+
+/// The members of a chat whose creation may have been committed are told of it, when it proves to have been. Those of one that was not
+/// hear nothing, and no chat is told to catch up for that. It makes no difference whether the id of the chat was known.
+#[tokio::test]
+async fn creations_in_doubt_are_told_when_they_prove_to_be() {
+    for id in [None, Some(ChatId::new(9))] {
+        let commit = Failing::new(|_| Some(Fault::TimedOut(Duration::from_secs(10))));
+        let (recorded, announcer) = recording();
+        let shared: Arc<dyn Commit> = commit.clone();
+        let writers = Writers::start(&shared, 1, 16);
+        commit.gate.add_permits(100);
+        for creator in [1, 2] {
+            let chat = group(UserId::new(creator), &[UserId::new(1), UserId::new(2)]).build();
+            writers.create(ChatToCreate { id, chat }, announcer.clone()).await.unwrap_err();
+        }
+        while commit.asked.load(Ordering::Relaxed) < 2 {
+            tokio::task::yield_now().await;
+        }
+        writers.close().await;
+        let told = recorded.take();
+        let [Event::ChatCreated { chat, members, only: None, .. }] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((chat.get(), members.len()), (9, 2));
+    }
 }
 
 /// What was surely not committed leaves nothing to catch up with.

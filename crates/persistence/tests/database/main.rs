@@ -16,6 +16,7 @@ mod claims;
 mod constraints;
 mod contract;
 mod creations;
+mod doubts;
 mod encryption;
 mod limits;
 mod migrations;

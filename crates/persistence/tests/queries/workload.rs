@@ -1,6 +1,6 @@
 //! What there is in the database, and what is done with it.
 
-use mango_domain::model::{AuditEntry, AuditEvent, PageRequest, Seq, SyncRequest, UserChange, Version};
+use mango_domain::model::{AuditEntry, AuditEvent, PageRequest, ProfileVersion, Seq, SyncRequest, UserChange, Version};
 use mango_testkit::Stores;
 use mango_testkit::build::{direct, group, message, moment, phone, photo, refresh, renewal, session, unheard, user};
 
@@ -19,7 +19,9 @@ pub async fn chat(stores: &Stores) {
     let password = Some(mango_domain::model::PasswordHash::new("$new".to_owned()));
     let live = session(stores, ann, 900_001).await;
     let change = UserChange { password, keep_session: Some(live), ..UserChange::default() };
-    stores.users.update(ann, change, moment(9)).await.unwrap();
+    stores.users.update(ann, change, moment(9), unheard()).await.unwrap();
+    let name = Some(Some(mango_domain::model::UserName::parse("Another").unwrap()));
+    stores.users.update(ann, UserChange { name, ..UserChange::default() }, moment(9), unheard()).await.unwrap();
     for (presented, successor) in [(900_001, 900_002), (900_002, 900_003), (900_001, 900_004)] {
         let renewal = renewal(successor, moment(1), moment(9));
         stores.sessions.rotate(&refresh(presented), renewal).await.unwrap();
@@ -46,7 +48,8 @@ pub async fn chat(stores: &Stores) {
     stores.chats.ids_of(ann).await.unwrap();
     for known in [vec![], vec![(chat, 1), (room, 1)]] {
         let known = known.into_iter().map(|(chat, version)| (chat, Version::new(version))).collect();
-        let request = SyncRequest::parse(known, None, None).unwrap();
+        let request =
+            SyncRequest::parse(known, None, None).unwrap().with_users_since(Some(ProfileVersion::new(0))).unwrap();
         stores.changes.since(ann, request).await.unwrap();
     }
     for n in 0..2 {

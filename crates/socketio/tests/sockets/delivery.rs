@@ -120,3 +120,26 @@ async fn a_client_that_was_away_catches_up() {
         assert_eq!((&refused["error"]["status"], field_at_fault), (&json!(422), &json!(field)), "{payload}: {refused}");
     }
 }
+
+/// A socket that lacks the room of a chat, since nobody told it that the chat was created, is in it once it has synced.
+#[tokio::test]
+async fn a_sync_brings_the_socket_into_the_rooms_of_all_its_chats() {
+    let world = World::new().await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let (mut client, mut other) = (world.connect(&ann).await, world.connect(&bob).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    let foreign = world.group(&[&bob]).await;
+    world.say(&bob, chat, "nobody hears this").await;
+    assert_eq!(client.events().await, []);
+    let page = client.call("sync", json!({})).await;
+    assert_eq!((&page["chats"][0]["id"], &page["chats"][0]["version"]), (&json!(chat), &json!(2)));
+    world.say(&bob, foreign, "not hers").await;
+    world.say(&bob, chat, "heard").await;
+    let (name, payload) = client.event().await;
+    assert_eq!((name.as_str(), &payload["content"], &payload["version"]), ("new_message", &json!("heard"), &json!(3)));
+    // So is one that knew all of the chat from elsewhere, which is not in the answer then.
+    let known = other.call("sync", json!({ "chats": { chat.to_string(): 3, foreign.to_string(): 2 } })).await;
+    assert_eq!(known["chats"], json!([]));
+    world.say(&ann, chat, "heard by both").await;
+    assert_eq!(other.event().await.1["content"], "heard by both");
+}

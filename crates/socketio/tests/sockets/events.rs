@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use mango_domain::model::ChatId;
+use mango_domain::model::{ChatId, UserName};
 use mango_domain::usecases::Ports;
+use mango_domain::usecases::update_user::ProfileEdit;
 use serde_json::{Value, json};
 
 use crate::support::{Client, PanickingLikes, Person, World, limits, text_message};
@@ -43,7 +44,7 @@ impl Scene {
 
     fn user(&self, person: &Person, online: bool) -> Value {
         let n = if person.id == self.ann.id { 1 } else { 2 };
-        json!({ "id": person.id, "name": format!("User {n}"), "photo": null, "online": online })
+        json!({ "id": person.id, "name": format!("User {n}"), "photo": null, "version": 0, "online": online })
     }
 }
 
@@ -87,6 +88,30 @@ async fn create_chat_tells_every_socket_of_every_member_and_lets_them_in() {
     assert_eq!(scene.laptop.event().await.1["content"], "welcome");
     assert_eq!(scene.other.event().await.1["content"], "welcome");
     scene.check(None, None, None).await;
+}
+
+#[tokio::test]
+async fn another_name_is_told_once_to_whoever_sees_it() {
+    let mut scene = Scene::new().await;
+    // They share two chats.
+    scene.world.group(&[&scene.bob, &scene.ann]).await;
+    let name = UserName::parse("Robert").unwrap();
+    let edit = ProfileEdit { name: Some(Some(name)), ..ProfileEdit::default() };
+    let caller = scene.bob.principal(&scene.world);
+    scene.world.use_cases.update_user.run(&caller, scene.bob.id, edit.clone(), None).await.unwrap();
+    let user = json!({ "id": scene.bob.id, "name": "Robert", "photo": null, "version": 1 });
+    let news = json!(["user_changed", user]);
+    scene.check(Some(&news), Some(&news), Some(&news)).await;
+
+    // The same name is no other, and a client that was away is told by the next answer.
+    scene.world.use_cases.update_user.run(&caller, scene.bob.id, edit, None).await.unwrap();
+    scene.check(None, None, None).await;
+    let page = scene.phone.call("sync", json!({ "users_since": 0 })).await;
+    assert_eq!((&page["users"], &page["users_since"]), (&json!([user]), &json!(1)));
+    let page = scene.phone.call("sync", json!({ "users_since": 1 })).await;
+    assert_eq!((&page["users"], &page["users_since"]), (&json!([]), &json!(1)));
+    let refused = scene.phone.call("sync", json!({ "users_since": -1 })).await;
+    check_problem(&refused, 422, &["users_since"]);
 }
 
 #[tokio::test]

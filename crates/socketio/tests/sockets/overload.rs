@@ -160,12 +160,12 @@ async fn what_a_socket_reads_does_not_count_against_it() {
 /// in the chat are told that it has changed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_socket_that_loses_an_event_and_stays_connected_is_told_that_the_chat_has_changed() {
-    const ROUNDS: usize = 500;
-    const MESSAGES: usize = 40;
-    let world = World::with(Options { max_outgoing: 3, ..limits() }, |ports| ports).await;
-    let (ann, bob) = (world.person(1).await, world.person(2).await);
-    let mut healed = 0;
+    const ROUNDS: usize = 200;
+    const MESSAGES: usize = 6;
     for _ in 0..ROUNDS {
+        // Once a buffer was full, the others are looked at before anything is sent. A new server has seen none.
+        let world = World::with(Options { max_outgoing: 3, ..limits() }, |ports| ports).await;
+        let (ann, bob) = (world.person(1).await, world.person(2).await);
         let chat = world.group(&[&ann, &bob]).await;
         let mut client = world.connect(&ann).await;
         join_all((0..MESSAGES).map(|_| world.say(&bob, chat, "x"))).await;
@@ -189,13 +189,10 @@ async fn a_socket_that_loses_an_event_and_stays_connected_is_told_that_the_chat_
         let lost: Vec<_> = (1..=MESSAGES + 1).filter(|version| !seen.contains(&json!(version))).collect();
         if let Some(last) = lost.last().filter(|_| stayed) {
             assert!(u64::try_from(*last).unwrap() <= changed, "{lost:?} are lost, and told is {changed}");
-            healed += 1;
-        }
-        if healed == 5 {
             return;
         }
     }
-    panic!("only {healed} sockets lost an event and stayed");
+    panic!("no socket lost an event and stayed");
 }
 
 /// What comes until the socket is disconnected.

@@ -4,12 +4,14 @@ use std::cmp::Reverse;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{ChatChanges, ChatId, Epoch, SyncPage, SyncPlan, SyncRange, SyncRequest, UserId, Weights};
+use mango_domain::model::{
+    ChatChanges, ChatId, Epoch, ProfileVersion, SyncPage, SyncPlan, SyncRange, SyncRequest, UserBrief, UserId, Weights,
+};
 use mango_domain::ports::Changes;
 
 use super::MemoryStore;
 use super::chats::{active_at, seen_by};
-use super::store::{Entry, Room, State};
+use super::store::{Account, Entry, Room, State};
 
 /// The name of every store in memory.
 const EPOCH: &str = "memory";
@@ -22,17 +24,32 @@ impl Changes for MemoryStore {
         rooms.sort_by_key(|room| Reverse((active_at(room), room.record.id)));
         let versions: Vec<_> = rooms.iter().map(|room| (room.record.id, room.record.version)).collect();
         let epoch = Epoch::new(EPOCH.to_owned());
-        let mut plan = request.plan(&epoch, &versions);
+        let mut plan = request.plan(&epoch, ProfileVersion::new(state.last_profile), &versions);
         fit(&state, &mut plan, user);
-        let chats = plan.ranges.into_iter().filter_map(|range| changes(&state, range, user)).collect();
+        let mut users = changed_users(&state, plan.users_after, user);
+        plan.keep_to_users(&mut users);
+        let SyncPlan { reset, ranges, gone, users_since, more, .. } = plan;
+        let chats = ranges.into_iter().filter_map(|range| changes(&state, range, user)).collect();
         let pinned = state.chats.values().filter(|room| room.pins.contains(&user)).map(|room| room.record.id).collect();
-        Ok(SyncPage { epoch, reset: plan.reset, chats, gone: plan.gone, pinned, more: plan.more })
+        let member_of = versions.into_iter().map(|(chat, _)| chat).collect();
+        Ok(SyncPage { epoch, reset, chats, gone, pinned, member_of, users, users_since, more })
     }
 
     async fn epoch(&self) -> Result<Epoch, Failure> {
         drop(self.enter("read epoch")?);
         Ok(Epoch::new(EPOCH.to_owned()))
     }
+}
+
+/// Who shares a chat with the user, or is the user, and changed after that, in the order of the changes.
+fn changed_users(state: &State, after: Option<ProfileVersion>, user: UserId) -> Vec<UserBrief> {
+    let Some(after) = after else { return Vec::new() };
+    let rooms: Vec<&Room> = state.chats.values().filter(|room| room.members.contains(&user)).collect();
+    let is_seen = |id: UserId| id == user || rooms.iter().any(|room| room.members.contains(&id));
+    let changed = state.users.values().filter(|account| account.version > after && is_seen(account.user.id));
+    let mut briefs: Vec<_> = changed.map(Account::brief).collect();
+    briefs.sort_by_key(|brief| brief.version);
+    briefs
 }
 
 /// Keeps the plan to the size of an answer.

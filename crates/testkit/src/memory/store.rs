@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mango_domain::Failure;
 use mango_domain::model::{
-    AuditEntry, ChatId, ChatRecord, DirectPair, Message, MessageId, PasswordHash, PostedMessage, RefreshHash, Session,
-    SessionId, Timestamp, User, UserBrief, UserId, Version,
+    AuditEntry, ChatId, ChatRecord, DirectPair, Message, MessageId, PasswordHash, PostedMessage, ProfileVersion,
+    RefreshHash, Session, SessionId, Timestamp, User, UserBrief, UserId, Version,
 };
 
 use crate::Stores;
@@ -72,6 +72,8 @@ pub(super) struct State {
     losing: Option<&'static str>,
     pub last_id: i64,
     pub users: BTreeMap<UserId, Account>,
+    /// The last change of any user's name or photo.
+    pub last_profile: i64,
     pub sessions: BTreeMap<SessionId, Login>,
     pub tokens: HashMap<RefreshHash, Token>,
     pub chats: BTreeMap<ChatId, Room>,
@@ -85,6 +87,16 @@ pub(super) struct State {
 pub(super) struct Account {
     pub user: User,
     pub password: PasswordHash,
+    /// Their last change of name or photo.
+    pub version: ProfileVersion,
+}
+
+impl Account {
+    /// What others see.
+    pub fn brief(&self) -> UserBrief {
+        let user = &self.user;
+        UserBrief { id: user.id, name: user.name.clone(), photo: user.photo.clone(), version: self.version }
+    }
 }
 
 #[derive(Debug)]
@@ -165,10 +177,7 @@ impl State {
     /// What others see of those of the users that exist, in order of id.
     pub fn briefs(&self, ids: &BTreeSet<UserId>) -> Vec<UserBrief> {
         let known = ids.iter().filter_map(|id| self.users.get(id));
-        known
-            .map(|account| &account.user)
-            .map(|user| UserBrief { id: user.id, name: user.name.clone(), photo: user.photo.clone() })
-            .collect()
+        known.map(Account::brief).collect()
     }
 
     /// A message with its likes.

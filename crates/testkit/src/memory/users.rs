@@ -3,13 +3,16 @@
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{
-    Credentials, NewUser, PasswordHash, Phone, PhotoId, Timestamp, User, UserBrief, UserChange, UserId,
+    Credentials, Event, NewUser, PasswordHash, Phone, PhotoId, ProfileVersion, Timestamp, User, UserBrief, UserChange,
+    UserId,
 };
-use mango_domain::ports::{CreateUserError, UpdateUserError, UpdatedUser, Users};
+use mango_domain::ports::{Announcer, CreateUserError, UpdateUserError, UpdatedUser, Users};
 
 use super::MemoryStore;
 use super::sessions::end_all;
 use super::store::{Account, State};
+
+type Updated = Result<Option<UpdatedUser>, UpdateUserError>;
 
 #[async_trait]
 impl Users for MemoryStore {
@@ -21,7 +24,7 @@ impl Users for MemoryStore {
         let NewUser { phone, password, name, photo, description, created_at } = user;
         let id = UserId::new(state.next_id());
         let user = User { id, phone, name, photo, description, last_seen_at: None, created_at };
-        state.users.insert(id, Account { user: user.clone(), password });
+        state.users.insert(id, Account { user: user.clone(), password, version: ProfileVersion::new(0) });
         state.answer("create user", user).map_err(CreateUserError::from)
     }
 
@@ -41,30 +44,13 @@ impl Users for MemoryStore {
         id: UserId,
         change: UserChange,
         _now: Timestamp,
+        announcer: Announcer,
     ) -> Result<Option<UpdatedUser>, UpdateUserError> {
-        let mut state = self.enter("update user")?;
-        let UserChange { phone, password, name, photo, description, keep_session } = change;
-        if phone.as_ref().and_then(|phone| owner(&state, phone)).is_some_and(|owner| owner != id) {
-            return Err(UpdateUserError::PhoneTaken);
+        let (answer, news) = self.update_now(id, change)?;
+        if let Some(event) = news {
+            announcer.events.publish(event).await;
         }
-        let Some(account) = state.users.get_mut(&id) else {
-            return Ok(None);
-        };
-        let user = &mut account.user;
-        let old_photo = user.photo.clone().filter(|old| photo.as_ref().is_some_and(|new| new.as_ref() != Some(old)));
-        user.phone = phone.unwrap_or_else(|| user.phone.clone());
-        user.name = name.unwrap_or_else(|| user.name.clone());
-        user.photo = photo.unwrap_or_else(|| user.photo.clone());
-        user.description = description.unwrap_or_else(|| user.description.clone());
-        let user = user.clone();
-        let revoked = match password {
-            Some(password) => {
-                account.password = password;
-                end_all(&mut state, id, keep_session)
-            }
-            None => Vec::new(),
-        };
-        state.answer("update user", Some(UpdatedUser { user, old_photo, revoked })).map_err(UpdateUserError::from)
+        answer
     }
 
     async fn rehash(&self, id: UserId, old: &PasswordHash, new: PasswordHash) -> Result<bool, Failure> {
@@ -88,6 +74,47 @@ impl Users for MemoryStore {
             account.user.last_seen_at = account.user.last_seen_at.max(Some(at));
         }
         Ok(())
+    }
+}
+
+impl MemoryStore {
+    /// Makes the change. Gives the answer, which may be lost, and the news.
+    fn update_now(&self, id: UserId, change: UserChange) -> Result<(Updated, Option<Event>), UpdateUserError> {
+        let mut guard = self.enter("update user")?;
+        let state = &mut *guard;
+        let UserChange { phone, password, name, photo, description, keep_session } = change;
+        if phone.as_ref().and_then(|phone| owner(state, phone)).is_some_and(|owner| owner != id) {
+            return Err(UpdateUserError::PhoneTaken);
+        }
+        let Some(account) = state.users.get_mut(&id) else {
+            return Ok((Ok(None), None));
+        };
+        let before = account.brief();
+        let user = &mut account.user;
+        let old_photo = user.photo.clone().filter(|old| photo.as_ref().is_some_and(|new| new.as_ref() != Some(old)));
+        user.phone = phone.unwrap_or_else(|| user.phone.clone());
+        user.name = name.unwrap_or_else(|| user.name.clone());
+        user.photo = photo.unwrap_or_else(|| user.photo.clone());
+        user.description = description.unwrap_or_else(|| user.description.clone());
+        let user = user.clone();
+        let is_changed = (&before.name, &before.photo) != (&user.name, &user.photo);
+        if is_changed {
+            state.last_profile += 1;
+            account.version = ProfileVersion::new(state.last_profile);
+        }
+        let brief = account.brief();
+        let revoked = match password {
+            Some(password) => {
+                account.password = password;
+                end_all(state, id, keep_session)
+            }
+            None => Vec::new(),
+        };
+        let rooms = state.chats.values().filter(|room| room.members.contains(&id));
+        let chats = rooms.map(|room| room.record.id).collect();
+        let news = is_changed.then_some(Event::UserChanged { user: brief, chats });
+        let answer = state.answer("update user", Some(UpdatedUser { user, old_photo, revoked }));
+        Ok((answer.map_err(UpdateUserError::from), news))
     }
 }
 

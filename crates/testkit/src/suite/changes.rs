@@ -1,6 +1,7 @@
 //! What [`Changes`](mango_domain::ports::Changes) promises, and the versions and events of chats with it.
 
 mod pages;
+mod profiles;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::build::{direct, group, message, moment, session, unheard, users};
 use crate::memory::RecordedEvents;
 
 pub use pages::*;
+pub use profiles::*;
 
 /// A message that is sent again under the same client id, also at the same time, is the one that was sent first, and is
 /// published once.
@@ -211,6 +213,10 @@ pub async fn gone_chats_and_pins_are_told(stores: Stores) {
     assert_eq!(sync(&stores, ids[0], [(mine, 1)], None).await.pinned, [mine]);
     let page = sync(&stores, ids[0], [], None).await;
     assert!(page.chats[0].chat.as_ref().is_some_and(|chat| chat.pinned));
+    stores.chats.toggle_pin(mine, ids[0], moment(1), unheard()).await.expect("toggle pin");
+    let page = sync(&stores, ids[0], [(mine, 1)], None).await;
+    assert_eq!((page.pinned, page.chats), (vec![], vec![]), "taken away, though the chat has no other version");
+    stores.chats.toggle_pin(mine, ids[0], moment(1), unheard()).await.expect("toggle pin");
     assert_eq!(sync(&stores, ids[1], [], None).await.pinned, []);
 }
 
@@ -248,7 +254,7 @@ fn version(event: &Event) -> Version {
         Event::MessageSent { message, .. } => message.version,
         Event::LikeToggled { like, .. } => like.version,
         Event::PinToggled { pin } => pin.version,
-        Event::SessionsEnded { .. } => panic!("no session ends here"),
+        Event::UserChanged { .. } | Event::SessionsEnded { .. } => panic!("nobody changes or leaves here"),
     }
 }
 

@@ -4,14 +4,14 @@ mod lists;
 
 use std::sync::Arc;
 
-use mango_domain::model::{ChatId, ChatKind, ChatName, UserBrief, UserId};
+use mango_domain::model::{ChatId, ChatKind, ChatName, UserId};
 use mango_domain::ports::{CreateChatError, StoredChat};
 
 pub use lists::*;
 
 use super::together;
 use crate::Stores;
-use crate::build::{direct, group, message, moment, photo, unheard, user, users};
+use crate::build::{brief, direct, group, message, moment, photo, unheard, user, users};
 
 /// `create` gives the new chat with its members in order of id, without messages and without a pin.
 pub async fn a_new_group_is_as_its_creator_sees_it(stores: Stores) {
@@ -24,7 +24,7 @@ pub async fn a_new_group_is_as_its_creator_sees_it(stores: Stores) {
     let chat = created.chat;
     assert_eq!(chat.record.name, Some(ChatName::parse("Three \"friends\" 🥭").expect("a name")));
     assert_eq!((chat.record.kind, chat.record.created_at), (ChatKind::Group, moment(7)));
-    let briefs = [ann, bob, cat].map(|user| UserBrief { id: user.id, name: user.name, photo: user.photo });
+    let briefs = [ann, bob, cat].map(|user| brief(&user));
     assert_eq!(chat.members, briefs);
     assert_eq!((&chat.last_message, chat.pinned), (&None, false));
     for brief in briefs {

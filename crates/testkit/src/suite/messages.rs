@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 use mango_domain::model::{
-    ChatId, MessageBody, MessageId, MessagePage, MessageType, PageRequest, PostedMessage, Seq, UserBrief, UserId,
+    ChatId, MessageBody, MessageId, MessagePage, MessageType, PageRequest, PostedMessage, Seq, UserId,
 };
 
 use super::together;
 use crate::Stores;
-use crate::build::{group, message, moment, photo, unheard, user, users};
+use crate::build::{brief, group, message, moment, photo, unheard, user, users};
 
 /// `append` gives the message as it was described, and a page gives the same.
 pub async fn an_appended_message_is_read_as_sent(stores: Stores) {
@@ -253,7 +253,7 @@ pub async fn a_page_shows_likes(stores: Stores) {
     for (message, liker) in [(0, bob.id), (0, ann.id), (2, bob.id)] {
         stores.likes.toggle(sent[message], liker, moment(1), unheard()).await.expect("like");
     }
-    let [ann, bob] = [ann, bob].map(|user| UserBrief { id: user.id, name: user.name, photo: user.photo });
+    let [ann, bob] = [ann, bob].map(|user| brief(&user));
     let read = page(&stores, chat, bob.id, None, None, None).await.expect("a member reads");
     let likes: Vec<_> = read.messages.into_iter().map(|posted| posted.likes).collect();
     assert_eq!(likes, [vec![bob.clone()], vec![], vec![ann, bob]]);

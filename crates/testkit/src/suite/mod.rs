@@ -127,6 +127,11 @@ macro_rules! contract_suite {
             an_answer_leaves_nothing_out_while_chats_change
             gone_chats_and_pins_are_told
             a_client_from_elsewhere_is_reset
+            a_changed_profile_is_told_to_those_who_see_it
+            changed_profiles_are_told_in_pages
+            a_changed_profile_is_published
+            no_change_of_a_profile_is_skipped
+            a_client_from_a_future_of_profiles_is_reset
         );
         $crate::contract_suite!(@port $make, audit:
             entries_are_read_as_written_the_newest_first

@@ -5,14 +5,14 @@ mod updates;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use mango_domain::model::{PasswordHash, PhotoId, Timestamp, User, UserBrief, UserChange, UserId};
+use mango_domain::model::{PasswordHash, PhotoId, Timestamp, User, UserChange, UserId};
 use mango_domain::ports::{CreateUserError, UpdatedUser};
 
 pub use updates::*;
 
 use super::together;
 use crate::Stores;
-use crate::build::{moment, phone, photo, user, users};
+use crate::build::{brief, moment, phone, photo, unheard, user, users};
 
 /// `create` gives the user as it was described, and `find` gives the same.
 pub async fn a_new_user_is_found_as_created(stores: Stores) {
@@ -85,10 +85,7 @@ pub async fn briefs_are_those_that_exist_in_order(stores: Stores) {
     let bob = user(2).add(&stores).await;
     user(3).name("Not asked for").add(&stores).await;
     let nobody = UserId::new(1_000_000);
-    let expected = [
-        UserBrief { id: ann.id, name: ann.name.clone(), photo: ann.photo.clone() },
-        UserBrief { id: bob.id, name: None, photo: None },
-    ];
+    let expected = [brief(&ann), brief(&bob)];
     let asked = [bob.id, nobody, ann.id, bob.id];
     assert_eq!(stores.users.briefs(&asked).await.expect("briefs"), expected);
     assert_eq!(stores.users.briefs(&[]).await.expect("briefs"), []);
@@ -158,7 +155,7 @@ async fn find(stores: &Stores, id: UserId) -> User {
 }
 
 async fn update(stores: &Stores, id: UserId, change: UserChange) -> UpdatedUser {
-    stores.users.update(id, change, moment(1)).await.expect("update user").expect("the user exists")
+    stores.users.update(id, change, moment(1), unheard()).await.expect("update user").expect("the user exists")
 }
 
 async fn check_named(stores: &Stores, asked: &[PhotoId], expected: &[PhotoId]) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::SyncRequest;
-use crate::model::{ChatId, Version};
+use crate::model::{ChatId, ProfileVersion, UserBrief, Version};
 
 /// What to answer to a [`SyncRequest`], before it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub struct SyncPlan {
     pub ranges: Vec<SyncRange>,
     /// The chats that the client named and the user is not in.
     pub gone: Vec<ChatId>,
+    /// Users that changed after this are to be told of; none where it is `None`.
+    pub users_after: Option<ProfileVersion>,
+    /// From where on the client is to ask for users the next time.
+    pub users_since: ProfileVersion,
     /// Whether there is more than this.
     pub more: bool,
 }
@@ -41,6 +45,16 @@ impl SyncPlan {
         let whole = self.ranges.iter().enumerate().filter(|(_, range)| range.has_chat());
         if let Some(cut) = whole.map(|(at, _)| at).nth(keep) {
             self.ranges.truncate(cut);
+            self.more = true;
+        }
+    }
+
+    /// Keeps to [`SyncRequest::MAX_USERS`], of users that were read in the order of their versions and one beyond, if there are so many.
+    pub fn keep_to_users(&mut self, users: &mut Vec<UserBrief>) {
+        let max = usize::try_from(SyncRequest::MAX_USERS).unwrap_or(usize::MAX);
+        if users.len() > max {
+            users.truncate(max);
+            self.users_since = users.last().map_or(self.users_since, |last| last.version);
             self.more = true;
         }
     }

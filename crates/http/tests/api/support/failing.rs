@@ -10,7 +10,8 @@ use mango_domain::model::{
     SessionId, Timestamp, User, UserBrief, UserChange, UserId,
 };
 use mango_domain::ports::{
-    CreateUserError, ImageError, Images, Media, PhotoSet, PhotoWalk, Sessions, UpdateUserError, UpdatedUser, Users,
+    Announcer, CreateUserError, ImageError, Images, Media, PhotoSet, PhotoWalk, Sessions, UpdateUserError, UpdatedUser,
+    Users,
 };
 
 /// How a port fails.
@@ -85,7 +86,13 @@ impl Users for Failing {
         Err(self.failure())
     }
 
-    async fn update(&self, _: UserId, _: UserChange, _: Timestamp) -> Result<Option<UpdatedUser>, UpdateUserError> {
+    async fn update(
+        &self,
+        _: UserId,
+        _: UserChange,
+        _: Timestamp,
+        _: Announcer,
+    ) -> Result<Option<UpdatedUser>, UpdateUserError> {
         Err(self.failure().into())
     }
 

@@ -1,10 +1,10 @@
 //! What [`Chats::list`](mango_domain::ports::Chats::list) promises.
 
-use mango_domain::model::{ChatId, UserBrief, UserId};
+use mango_domain::model::{ChatId, UserId};
 
 use super::{find, list};
 use crate::Stores;
-use crate::build::{direct, group, message, moment, photo, unheard, user, users};
+use crate::build::{brief, direct, group, message, moment, photo, unheard, user, users};
 
 /// The list has the chat with the newest message, or that was created last, first.
 pub async fn the_list_is_ordered_by_activity(stores: Stores) {
@@ -64,7 +64,7 @@ pub async fn the_list_shows_members_last_messages_likes_and_pins(stores: Stores)
         assert_eq!(listed[0].pinned, expected_pin);
         let posted = listed[0].last_message.clone().expect("a last message");
         assert_eq!(posted.message.id, last.id);
-        let briefs = [&ann, &bob].map(|u| UserBrief { id: u.id, name: u.name.clone(), photo: u.photo.clone() });
+        let briefs = [&ann, &bob].map(brief);
         assert_eq!(posted.likes, briefs);
         assert_eq!(listed[0].members, briefs);
         for chat in listed {

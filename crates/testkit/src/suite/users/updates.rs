@@ -7,7 +7,7 @@ use mango_domain::ports::UpdateUserError;
 
 use super::{check_credentials, find, hash, update};
 use crate::Stores;
-use crate::build::{moment, phone, photo, session, user, users};
+use crate::build::{moment, phone, photo, session, unheard, user, users};
 use crate::suite::together;
 
 /// `update` changes every field that it names and no other, and of no other user.
@@ -56,7 +56,7 @@ pub async fn an_update_of_nobody_is_none(stores: Stores) {
         UserChange { name: Some(None), ..UserChange::default() },
         UserChange { password: Some(hash("new")), ..UserChange::default() },
     ] {
-        let result = stores.users.update(nobody, change, moment(1)).await;
+        let result = stores.users.update(nobody, change, moment(1), unheard()).await;
         assert!(matches!(result, Ok(None)), "{result:?}");
     }
 }
@@ -92,7 +92,7 @@ pub async fn an_update_does_not_take_a_taken_phone(stores: Stores) {
     let live = session(&stores, one.id, 1).await;
     let change =
         UserChange { name: Some(None), password: Some(hash("changed")), photo: Some(Some(photo(1))), ..new_phone(2) };
-    let result = stores.users.update(one.id, change, moment(1)).await;
+    let result = stores.users.update(one.id, change, moment(1), unheard()).await;
     assert!(matches!(result, Err(UpdateUserError::PhoneTaken)), "{result:?}");
     assert_eq!(find(&stores, one.id).await, one);
     check_credentials(&stores, 1, Some((one.id, "one"))).await;
@@ -104,7 +104,7 @@ pub async fn of_concurrent_updates_to_one_phone_one_succeeds(stores: Stores) {
     let ids = users(&stores, 8).await;
     let results = together(ids.into_iter().map(|id| {
         let store = Arc::clone(&stores.users);
-        async move { store.update(id, new_phone(99), moment(1)).await }
+        async move { store.update(id, new_phone(99), moment(1), unheard()).await }
     }))
     .await;
     let taken = results.iter().filter(|result| matches!(result, Err(UpdateUserError::PhoneTaken))).count();

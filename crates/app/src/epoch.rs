@@ -1,0 +1,29 @@
+//! `mango renew-epoch`: has every client begin anew, for a database that is not what they know.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use mango_domain::model::Epoch;
+use mango_domain::ports::Random as _;
+
+use crate::config::Settings;
+use crate::lock::Lock;
+use crate::run::open;
+use crate::system::OsRandom;
+
+/// Gives the database another epoch, with the migrations that it lacks. Not under a server, which has told its clients of the old one.
+///
+/// # Errors
+/// A server has the database, it cannot be reached, or a migration fails.
+pub async fn renew(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let database = open(settings).await?;
+    let _lock = Lock::take(&database).await?;
+    database.migrate().await?;
+    let mut random = [0; 16];
+    OsRandom.fill(&mut random)?;
+    let epoch = Epoch::new(format!("{:032x}", u128::from_be_bytes(random)));
+    database.rename_epoch(epoch.clone()).await?;
+    writeln!(io::stdout(), "{} has the epoch {epoch} now: every client begins anew", database.url())?;
+    database.close().await;
+    Ok(ExitCode::SUCCESS)
+}
