@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use mango_contract::Problem;
 use mango_domain::error::chain;
+use mango_domain::model::{Rate, Subject};
 use mango_domain::ports::{Clock, Random};
 use mango_domain::usecases::{Policy, Ports, UseCases};
 use mango_http::{Bodies, BodyLimits, Changes, CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies};
 use mango_media::{FileMedia, ImageLimits, ImageProcessor};
 use mango_persistence::Database;
-use mango_security::{Argon2Passwords, JwtTokens, KeyRing};
-use mango_socketio::{Hub, MemoryPresence};
+use mango_security::{Argon2Passwords, GovernedRates, JwtTokens, KeyRing};
+use mango_socketio::{Hub, MemoryPresence, Places};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -21,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::QueuedAudit;
 use crate::config::{CookieSecure, CorsOrigins, Settings};
 use crate::keys;
-use crate::server::{Origins, Sockets};
+use crate::server::{Doors, Origins, Sockets};
 use crate::system::{OsRandom, SystemClock};
 
 /// How long the database may take to say that it is there.
@@ -71,7 +73,10 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         audit_retention: settings.audit_retention,
     };
     let audit = Arc::new(QueuedAudit::new(database.audit()));
-    let socket_options = mango_socketio::Options::new(settings.max_content);
+    let socket_options = mango_socketio::Options {
+        max_per_user: settings.max_sockets_per_user.get(),
+        ..mango_socketio::Options::new(settings.max_content)
+    };
     let (hub, service) = mango_socketio::build(&socket_options);
     let ports = Ports {
         users: database.users(),
@@ -89,6 +94,7 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         presence: Arc::new(MemoryPresence::default()),
         clock: clock.clone(),
         random,
+        rates: Arc::new(GovernedRates::new(&settings.rates, settings.failed_login_delay)),
     };
     let use_cases = Arc::new(UseCases::new(ports, policy));
     hub.attach(use_cases.clone(), clock);
@@ -105,8 +111,19 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         changes: Changes::on(Handle::current()),
         settings: http_settings(settings),
     };
-    let sockets = Sockets::new(service, origins(settings), Bodies::new(BodyLimits::up_to(socket_options.max_message)));
-    Ok(Wired { http, sockets, hub, use_cases, keys, audit, stopping })
+    let wired = use_cases.clone();
+    let doors = Doors {
+        origins: origins(settings),
+        bodies: Bodies::new(BodyLimits::up_to(socket_options.max_message)),
+        proxies: settings.trusted_proxies.clone(),
+        places: Places::new(settings.max_sockets_per_address.get()),
+        admit: Box::new(move |client| {
+            let counted = use_cases.limit.run(Rate::Connect, Subject::Address(client));
+            counted.map_err(|error| Problem::from(&error))
+        }),
+    };
+    let sockets = Sockets::new(service, doors);
+    Ok(Wired { http, sockets, hub, use_cases: wired, keys, audit, stopping })
 }
 
 fn http_settings(settings: &Settings) -> mango_http::Settings {
@@ -120,6 +137,7 @@ fn http_settings(settings: &Settings) -> mango_http::Settings {
             CookieSecure::Always => SecureCookies::Always,
             CookieSecure::Never => SecureCookies::Never,
         },
+        trusted_proxies: settings.trusted_proxies.clone(),
     }
 }
 

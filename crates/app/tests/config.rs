@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use mango::config::catalogue::{SETTINGS, nearest};
 use mango::config::{ConfigError, CookieSecure, CorsOrigins, Loaded, LogFormat, Settings};
+use mango_domain::model::Quotas;
+use mango_http::TrustedProxies;
 use tempfile::tempdir;
 
 const SECRET: &str = "an open secret of more than thirty-two bytes";
@@ -104,6 +106,7 @@ fn every_setting_can_be_set() {
         ("MANGO_DATABASE_POOL", "20"),
         ("MANGO_WORKERS", "3"),
         ("MANGO_SHUTDOWN_TIMEOUT", "1m"),
+        ("MANGO_TRUSTED_PROXIES", "127.0.0.1, fd00::/8"),
         ("MANGO_JWT_SECRET", SECRET),
         ("MANGO_ACCESS_TTL", "5m"),
         ("MANGO_REFRESH_TTL", "7d"),
@@ -112,6 +115,9 @@ fn every_setting_can_be_set() {
         ("MANGO_MAX_BODY", "8MiB"),
         ("MANGO_MAX_CONTENT", "1000"),
         ("MANGO_MAX_PHOTO", "1MiB"),
+        ("MANGO_RATE_SEND", "7+2/s"),
+        ("MANGO_RATE_READ", "off"),
+        ("MANGO_FAILED_LOGIN_DELAY", "5s"),
         ("MANGO_LOG", "warn"),
         ("MANGO_LOG_FORMAT", "json"),
         ("MANGO_LOG_FILES", "true"),
@@ -128,10 +134,16 @@ fn every_setting_can_be_set() {
         (settings.access_ttl, settings.refresh_ttl),
         (Duration::from_secs(300), Duration::from_secs(7 * 86_400))
     );
+    assert_eq!(settings.trusted_proxies, TrustedProxies::parse("127.0.0.1,fd00::/8").unwrap());
     assert_eq!(settings.cookie_secure, CookieSecure::Always);
     assert_eq!(settings.cors_origins, CorsOrigins::Only(vec!["https://chat.example.org".to_owned()]));
     assert_eq!((settings.max_body, settings.max_content, settings.max_photo), (8 << 20, 1000, 1 << 20));
     assert_eq!((settings.log.as_str(), settings.log_format, settings.log_files), ("warn", LogFormat::Json, true));
+    let send = settings.rates.send.unwrap();
+    assert_eq!((send.burst.get(), send.interval, settings.rates.read), (7, Duration::from_millis(500), None));
+    assert_eq!(settings.failed_login_delay, Duration::from_secs(5));
+    let off = load(&[("MANGO_RATE_LIMITS", "off"), ("MANGO_RATE_SEND", "7+2/s")]).unwrap().settings;
+    assert_eq!((off.rates, off.failed_login_delay), (Quotas::default(), Duration::ZERO));
     let shown = format!("{settings:?}");
     assert!(!shown.contains(SECRET) && !shown.contains("swordfish"), "{shown}");
 }
@@ -280,6 +292,8 @@ fn settings_that_contradict_each_other_are_a_warning() {
         (("MANGO_MAX_PHOTO", "13MiB"), 1),
         (("MANGO_MAX_CONTENT", "17MiB"), 1),
         (("MANGO_ACCESS_TTL", "31d"), 1),
+        (("MANGO_TRUSTED_PROXIES", "10.0.0.0/8"), 0),
+        (("MANGO_TRUSTED_PROXIES", "10.0.0.1,::/0"), 1),
     ];
     for (set, expected) in table {
         let warnings = load(&[set]).unwrap().warnings;

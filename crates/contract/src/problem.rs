@@ -105,6 +105,8 @@ kinds! {
     RangeNotSatisfiable = 416, "range-not-satisfiable", "The range is not in the file";
     /// The request can be read and fields hold what they must not hold.
     Validation = 422, "validation", "Some fields are not valid";
+    /// Done too often: try again.
+    TooMany = 429, "too-many-requests", "Too many requests";
     /// The server is at fault.
     Internal = 500, "internal", "Something went wrong on the server";
     /// Too busy, or the database is away: try again.
@@ -133,13 +135,22 @@ impl Problem {
         Self { errors, ..Self::new(ProblemKind::Validation, "some fields are not valid") }
     }
 
+    /// A 429 that says what there is too much of, and when to try again.
+    pub fn too_many(detail: impl Into<String>, retry_after: Duration) -> Self {
+        Self { retry_after_ms: Some(milliseconds(retry_after)), ..Self::new(ProblemKind::TooMany, detail) }
+    }
+
     /// A 503 that says when to try again.
     #[must_use]
     pub fn unavailable(retry_after: Duration) -> Self {
-        let retry_after_ms = Some(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
         let problem = Self::new(ProblemKind::Unavailable, "the server cannot do this right now, try again shortly");
-        Self { retry_after_ms, ..problem }
+        Self { retry_after_ms: Some(milliseconds(retry_after)), ..problem }
     }
+}
+
+/// Whole milliseconds that are not too few.
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 /// What the client is told of an error. The causes of a failure stay in the log.
@@ -156,6 +167,9 @@ impl From<&Error> for Problem {
             Error::Forbidden(_) => ProblemKind::Forbidden,
             Error::NotFound(_) => ProblemKind::NotFound,
             Error::PhoneTaken => ProblemKind::PhoneTaken,
+            Error::TooMany { retry_after } => {
+                return Self::too_many(error.to_string(), *retry_after);
+            }
             Error::Failed(failure) => {
                 return match failure.kind {
                     FailureKind::Busy { retry_after } => Self::unavailable(retry_after),

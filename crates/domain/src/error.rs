@@ -26,6 +26,12 @@ pub enum Error {
     /// The phone belongs to another user.
     #[error("this phone is already registered")]
     PhoneTaken,
+    /// The caller does this too often.
+    #[error("too many requests, try again in {} s", .retry_after.as_secs_f64().ceil())]
+    TooMany {
+        /// When to try again.
+        retry_after: Duration,
+    },
     /// A port failed; the cause is for the log, not for the client.
     #[error(transparent)]
     Failed(#[from] Failure),

@@ -1,5 +1,7 @@
 //! Requests that are answered outside of the application: WebSocket handshakes, and what cannot be read as a request.
 
+use std::net::IpAddr;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -18,10 +20,10 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Begins it. `id` is the `x-request-id` that came along.
+    /// Begins it. `id` is the `x-request-id` that came along, `client` whose request it is.
     #[must_use]
-    pub fn begin(method: &str, id: Option<&[u8]>) -> Self {
-        Self { id: request_id::of(id), entry: Entry::begin(method) }
+    pub fn begin(method: &str, id: Option<&[u8]>, client: Option<IpAddr>) -> Self {
+        Self { id: request_id::of(id), entry: Entry::begin(method, client) }
     }
 
     /// The headers of its answer, unless the answer has them already.

@@ -3,8 +3,9 @@
 use mango_contract::{Problem, ProblemKind};
 use serde_json::json;
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, example::ExampleBuilder};
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, example::ExampleBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem;
@@ -94,6 +95,10 @@ impl Modify for CommonProblems {
             if !tagged("operations") && !tagged("photos") {
                 common.push((503, "The server is too busy, or its database is away"));
             }
+            let limited = !tagged("operations") && !tagged("photos");
+            if limited {
+                common.push((429, "This is done too often: `Retry-After` says when to try again"));
+            }
             if is_secured {
                 common.push((401, "There is no access token, or it is not good any more"));
             }
@@ -113,10 +118,31 @@ impl Modify for CommonProblems {
             }
             for (status, response) in responses {
                 if let (Ok(status @ 400..), RefOr::T(response)) = (status.parse(), response) {
+                    if status == 429 {
+                        describe_limit(response);
+                    }
                     describe_problem(status, response, |kind| can_happen(kind, is_login, is_secured));
                 }
             }
         }
+    }
+}
+
+/// Gives a response the headers that tell of a limit.
+fn describe_limit(response: &mut Response) {
+    for (name, description) in [
+        ("Retry-After", "When to try again, in seconds"),
+        ("RateLimit", "The rate, how many calls are left of it (`r`), and for how many seconds that is so (`t`)"),
+        (
+            "RateLimit-Policy",
+            "The rate, how many calls it allows at once (`q`), and in how many seconds they come back (`w`)",
+        ),
+    ] {
+        let header = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some(description))
+            .build();
+        response.headers.insert(name.to_owned(), RefOr::T(header));
     }
 }
 

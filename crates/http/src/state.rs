@@ -7,7 +7,7 @@ use mango_domain::ports::Media;
 use mango_domain::usecases::UseCases;
 
 use crate::error::HttpError;
-use crate::{Bodies, Changes};
+use crate::{Bodies, Changes, TrustedProxies};
 
 /// What the routes work with; a clone is a few reference counts.
 #[derive(Clone)]
@@ -37,12 +37,18 @@ pub struct Settings {
     pub cors: CorsPolicy,
     /// Whether the cookie of the refresh token is for TLS only.
     pub secure_cookies: SecureCookies,
+    /// Which reverse proxies are believed when they say who the client is.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for Settings {
-    /// Any origin, cookies as the connection is.
+    /// Any origin, cookies as the connection is, no trusted proxies.
     fn default() -> Self {
-        Self { cors: CorsPolicy::AnyOrigin, secure_cookies: SecureCookies::Auto }
+        Self {
+            cors: CorsPolicy::AnyOrigin,
+            secure_cookies: SecureCookies::Auto,
+            trusted_proxies: TrustedProxies::default(),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use http::header::AUTHORIZATION;
 use mango_contract::event::{HangUpReason, Ready};
 use mango_contract::{Problem, catalogue};
 use mango_domain::error::{Unauthenticated, chain};
-use mango_domain::model::{ConnectionId, Principal};
+use mango_domain::model::{ConnectionId, Principal, Rate, Subject, UserId};
 use mango_domain::usecases::come_online::Welcome;
 use mango_domain::{Error, Result};
 use serde_json::Value;
@@ -27,6 +27,7 @@ use crate::connection::{Call, Connection, Mailbox};
 use crate::hub::Context;
 use crate::on::Verb;
 use crate::outlet::Outlet;
+use crate::places::{Place, Places};
 use crate::rooms;
 
 /// Why nobody is let in any more.
@@ -35,11 +36,12 @@ const SHUTTING_DOWN: &str = "the server is shutting down";
 /// Opens the namespace.
 pub(crate) fn register(io: &SocketIo, namespace: &'static str, context: &Arc<Context>) {
     let admission = Arc::clone(context);
+    let places = Arc::new(Places::new(context.hub.options().max_per_user));
     let admit = move |socket: SocketRef, TryData(auth): TryData<Value>| {
-        let context = Arc::clone(&admission);
+        let (context, places) = (Arc::clone(&admission), Arc::clone(&places));
         async move {
             let token = token(&socket.req_parts().headers, auth.as_ref().ok());
-            admit(context, &socket, token).await
+            admit(context, &places, &socket, token).await
         }
     };
     let greeting = Arc::clone(context);
@@ -51,13 +53,22 @@ pub(crate) fn register(io: &SocketIo, namespace: &'static str, context: &Arc<Con
 }
 
 /// Lets a socket in, or says why not.
-async fn admit(context: Arc<Context>, socket: &SocketRef, token: Result<String>) -> std::result::Result<(), String> {
+async fn admit(
+    context: Arc<Context>,
+    places: &Places<UserId>,
+    socket: &SocketRef,
+    token: Result<String>,
+) -> std::result::Result<(), String> {
     if context.hub.closing().is_cancelled() {
         return Err(SHUTTING_DOWN.to_owned());
     }
     let outcome = async {
         let principal = context.use_cases.authenticate.run(&token?).await?;
-        settle(&context, socket, principal).await
+        // A client can leave and come back over one connection as often as it likes, and each time its chats are read.
+        context.use_cases.limit.run(Rate::Read, Subject::User(principal.user))?;
+        let place = places.take(principal.user);
+        let place = place.ok_or(Error::Forbidden("too many sockets of this user are connected, close some first"))?;
+        settle(&context, socket, principal, place).await
     };
     outcome.await.map_err(|error: Error| {
         if let Error::Failed(failure) = &error {
@@ -68,10 +79,10 @@ async fn admit(context: Arc<Context>, socket: &SocketRef, token: Result<String>)
     })
 }
 
-async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal) -> Result<()> {
+async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal, place: Place<UserId>) -> Result<()> {
     let hub = &context.hub;
     let outlet = socket.req_parts().extensions.get::<Outlet>().cloned();
-    let connection = Connection::new(Arc::clone(context), connection_id(socket), principal, outlet);
+    let connection = Connection::new(Arc::clone(context), connection_id(socket), principal, outlet, place);
     let connection = Arc::new(connection);
     let (sender, calls) = mpsc::channel(hub.options().max_incoming);
     listen(socket, &Arc::new(Mailbox::new(sender, Arc::clone(&connection))));

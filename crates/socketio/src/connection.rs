@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt};
 use mango_contract::event::HangUpReason;
 use mango_contract::{Ack, Problem, ProblemKind};
 use mango_domain::error::chain;
-use mango_domain::model::{ChatId, ConnectionId, Origin, Principal};
+use mango_domain::model::{ChatId, ConnectionId, Origin, Principal, Subject, UserId};
 use mango_domain::{Error, FailureKind};
 use serde_json::value::to_raw_value;
 use socketioxide::adapter::LocalAdapter;
@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep};
 use crate::hub::Context;
 use crate::on::{self, Done, Verb};
 use crate::outlet::{Outlet, ack_size};
+use crate::places::Place;
 use crate::rooms;
 
 /// How many messages of one socket may be on their way to the store at once. The store commits what comes together in one go,
@@ -91,33 +92,44 @@ impl Mailbox {
         &self.connection
     }
 
-    /// Takes an event. One that there is no place for is refused at once; when its sender could not learn of that, because it asked
-    /// for no acknowledgement, the socket is hung up on instead. In a shutdown events are refused as well, and nobody is hung up
-    /// on: clients stay away after that, and come back by themselves after the connection is closed.
+    /// Takes an event. One that there is no place for, or that its user sends too often, is refused at once; when its sender could not
+    /// learn of that, because it asked for no acknowledgement, the socket is hung up on instead. In a shutdown events are refused as
+    /// well, and nobody is hung up on: clients stay away after that, and come back by themselves after the connection is closed.
     pub(crate) fn post(&self, verb: Verb, call: Call) {
-        let Call { socket, text, reply } = call;
-        let hub = &self.connection.context.hub;
-        let size = text.len();
+        if self.lock().is_none() {
+            // Nothing is taken from a socket that was told to go.
+            return;
+        }
+        let (context, user) = (self.connection.context(), self.connection.principal().user);
+        if let Err(error) = context.use_cases.limit.run(verb.rate(), Subject::User(user)) {
+            let problem = Problem::from(&error);
+            return self.refuse(verb, call, &problem, !context.hub.closing().is_cancelled());
+        }
+        let size = call.text.len();
         let waiting = self.connection.waiting.fetch_add(size, Ordering::Relaxed).saturating_add(size);
         let overflow = match &*self.lock() {
-            // Nothing is taken from a socket that was told to go.
-            None => return,
+            None => false,
             Some(sender) => match sender.try_reserve() {
-                Ok(place) if waiting <= hub.options().max_incoming_bytes => {
-                    return place.send(Job { verb, text, reply });
+                Ok(place) if waiting <= context.hub.options().max_incoming_bytes => {
+                    return place.send(Job { verb, text: call.text, reply: call.reply });
                 }
                 Ok(_) | Err(TrySendError::Full(())) => true,
                 Err(TrySendError::Closed(())) => false,
             },
         };
         self.connection.waiting.fetch_sub(size, Ordering::Relaxed);
-        let outcome = if overflow { "failed" } else { "dropped" };
+        self.refuse(verb, call, &Problem::unavailable(RETRY_AFTER), overflow);
+    }
+
+    /// Refuses an event. `flood` is whether its socket is to blame.
+    fn refuse(&self, verb: Verb, call: Call, problem: &Problem, flood: bool) {
+        let outcome = if flood { "failed" } else { "dropped" };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
-        if let Some(reply) = reply {
-            self.connection.acknowledge(reply, &Ack::Refused(Problem::unavailable(RETRY_AFTER)));
-        } else if overflow {
+        if let Some(reply) = call.reply {
+            self.connection.acknowledge(reply, &Ack::Refused(problem.clone()));
+        } else if flood {
             tracing::warn!(user = %self.connection.principal().user, "a socket sends more than can be handled");
-            hub.hang_up(socket, HangUpReason::Flood);
+            self.connection.context().hub.hang_up(call.socket, HangUpReason::Flood);
         }
     }
 
@@ -159,10 +171,17 @@ pub(crate) struct Connection {
     /// The requests that are being handled and have not been answered.
     unanswered: Mutex<HashMap<u64, Reply>>,
     next_request: AtomicU64,
+    _place: Place<UserId>,
 }
 
 impl Connection {
-    pub(crate) fn new(context: Arc<Context>, id: ConnectionId, principal: Principal, outlet: Option<Outlet>) -> Self {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        id: ConnectionId,
+        principal: Principal,
+        outlet: Option<Outlet>,
+        place: Place<UserId>,
+    ) -> Self {
         let principal = Mutex::new(principal);
         Self {
             context,
@@ -174,6 +193,7 @@ impl Connection {
             waiting: AtomicUsize::new(0),
             unanswered: Mutex::default(),
             next_request: AtomicU64::new(0),
+            _place: place,
         }
     }
 

@@ -30,6 +30,9 @@ pub const PATH: &str = "/ws/socket.io";
 /// The namespace. There is only the default one.
 const NAMESPACE: &str = "/";
 
+/// Most attachments of an event. No event takes any: with a few, a client is told so rather than cut off.
+const MAX_ATTACHMENTS: usize = 16;
+
 /// How long events that were sent before a shutdown may take.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -68,11 +71,17 @@ pub fn build(options: &Options) -> (Hub, Service) {
         .ping_interval(options.ping_interval)
         .ping_timeout(options.ping_timeout)
         .connect_timeout(options.connect_timeout)
+        .upgrade_timeout(options.upgrade_timeout)
         .max_buffer_size(options.max_outgoing)
         .max_payload(u64::try_from(options.max_message).unwrap_or(u64::MAX))
         .ws_max_message_size(options.max_message)
         .ws_max_frame_size(options.max_message)
-        .with_parser(ParserConfig::common().max_incoming_binary_buf_size(options.max_message))
+        .with_parser(
+            ParserConfig::common()
+                .max_incoming_binary_buf_size(options.max_message)
+                .max_incoming_binaries(MAX_ATTACHMENTS)
+                .packet_completion_timeout(options.connect_timeout),
+        )
         .build_svc();
     let shared = Shared {
         options: options.clone(),

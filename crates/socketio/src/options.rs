@@ -11,6 +11,10 @@ pub struct Options {
     pub ping_timeout: Duration,
     /// How long a client may take from opening a connection to being let in.
     pub connect_timeout: Duration,
+    /// How long the upgrade from polling to a WebSocket may take.
+    pub upgrade_timeout: Duration,
+    /// Most sockets that a user may have connected.
+    pub max_per_user: usize,
     /// Most bytes of one packet, and of the body of one polling request.
     pub max_message: usize,
     /// How many packets may wait for a socket that reads slowly. One more, and it is hung up on.
@@ -40,6 +44,8 @@ impl Options {
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            max_per_user: 50,
             max_message,
             max_outgoing: 4096,
             max_outgoing_bytes: if several > least { several } else { least },

@@ -19,13 +19,14 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of `.env.example`.
-pub const SETTINGS: [&Setting; 19] = [
+pub const SETTINGS: [&Setting; 32] = [
     &BIND,
     &DATA_DIR,
     &DATABASE_URL,
     &DATABASE_POOL,
     &WORKERS,
     &SHUTDOWN_TIMEOUT,
+    &TRUSTED_PROXIES,
     &JWT_SECRET,
     &JWT_SECRET_PREVIOUS,
     &ACCESS_TTL,
@@ -36,12 +37,26 @@ pub const SETTINGS: [&Setting; 19] = [
     &MAX_BODY,
     &MAX_CONTENT,
     &MAX_PHOTO,
+    &MAX_SOCKETS_PER_USER,
+    &MAX_SOCKETS_PER_ADDRESS,
+    &RATE_LIMITS,
+    &RATE_SIGN_UP,
+    &RATE_LOGIN,
+    &RATE_REFRESH,
+    &RATE_CONNECT,
+    &RATE_SEND,
+    &RATE_CREATE,
+    &RATE_READ,
+    &RATE_UPLOAD,
+    &FAILED_LOGIN_DELAY,
     &LOG,
     &LOG_FORMAT,
     &LOG_FILES,
 ];
 
 const A_DURATION: &str = "a duration from 1s to 3650d, such as 15m, 12h or 30d";
+const A_RATE: &str =
+    "so many at once and so many in a second, minute, hour or day after that, such as 100+20/s or 50+10/m, or off";
 const A_SIZE: &str = "a size from 1 byte to 1GiB, such as 65536, 64KiB or 16MiB";
 
 /// `MANGO_BIND`
@@ -96,6 +111,15 @@ pub const SHUTDOWN_TIMEOUT: Setting = Setting {
     default: "10s",
     help: "how long a shutdown waits for requests in flight",
     allowed: "a duration from 0s to 1h, such as 10s or 500ms",
+    secret: false,
+};
+
+/// `MANGO_TRUSTED_PROXIES`
+pub const TRUSTED_PROXIES: Setting = Setting {
+    name: "MANGO_TRUSTED_PROXIES",
+    default: "",
+    help: "the reverse proxies whose Forwarded and X-Forwarded-For are believed",
+    allowed: "addresses and networks separated by commas, such as 127.0.0.1,10.0.0.0/8,fd00::/8",
     secret: false,
 };
 
@@ -189,6 +213,114 @@ pub const MAX_PHOTO: Setting = Setting {
     secret: false,
 };
 
+/// `MANGO_MAX_SOCKETS_PER_USER`
+pub const MAX_SOCKETS_PER_USER: Setting = Setting {
+    name: "MANGO_MAX_SOCKETS_PER_USER",
+    default: "50",
+    help: "most sockets that one user may have connected",
+    allowed: "a whole number from 1 to 1000000",
+    secret: false,
+};
+
+/// `MANGO_MAX_SOCKETS_PER_ADDRESS`
+pub const MAX_SOCKETS_PER_ADDRESS: Setting = Setting {
+    name: "MANGO_MAX_SOCKETS_PER_ADDRESS",
+    default: "5000",
+    help: "most sockets that may be open from one address",
+    allowed: "a whole number from 1 to 1000000",
+    secret: false,
+};
+
+/// `MANGO_RATE_LIMITS`
+pub const RATE_LIMITS: Setting = Setting {
+    name: "MANGO_RATE_LIMITS",
+    default: "on",
+    help: "whether there are limits on how often one may do something; off turns all of them off",
+    allowed: "on or off",
+    secret: false,
+};
+
+/// `MANGO_RATE_SIGN_UP`
+pub const RATE_SIGN_UP: Setting = Setting {
+    name: "MANGO_RATE_SIGN_UP",
+    default: "50+10/m",
+    help: "sign-ups from one address",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_RATE_LOGIN`
+pub const RATE_LOGIN: Setting = Setting {
+    name: "MANGO_RATE_LOGIN",
+    default: "100+30/m",
+    help: "logins from one address",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_RATE_REFRESH`
+pub const RATE_REFRESH: Setting = Setting {
+    name: "MANGO_RATE_REFRESH",
+    default: "500+5/s",
+    help: "new tokens for one address",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_RATE_CONNECT`
+pub const RATE_CONNECT: Setting = Setting {
+    name: "MANGO_RATE_CONNECT",
+    default: "1000+50/s",
+    help: "sockets opened from one address",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_RATE_SEND`
+pub const RATE_SEND: Setting = Setting {
+    name: "MANGO_RATE_SEND",
+    default: "100+20/s",
+    help: "messages, likes and pins of one user",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_RATE_CREATE`
+pub const RATE_CREATE: Setting = Setting {
+    name: "MANGO_RATE_CREATE",
+    default: "50+1/s",
+    help: "chats made and sessions ended by one user",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_RATE_READ`
+pub const RATE_READ: Setting = Setting {
+    name: "MANGO_RATE_READ",
+    default: "500+50/s",
+    help: "calls and events of one user that read",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_RATE_UPLOAD`
+pub const RATE_UPLOAD: Setting = Setting {
+    name: "MANGO_RATE_UPLOAD",
+    default: "30+20/m",
+    help: "calls of one user, or of one address without a login, that may hold a photo",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_FAILED_LOGIN_DELAY`
+pub const FAILED_LOGIN_DELAY: Setting = Setting {
+    name: "MANGO_FAILED_LOGIN_DELAY",
+    default: "1m",
+    help: "the longest wait after failed logins on an account from an address; 0s for none",
+    allowed: "a duration from 0s to 1h, such as 10s or 500ms",
+    secret: false,
+};
+
 /// `MANGO_LOG`
 pub const LOG: Setting = Setting {
     name: "MANGO_LOG",
@@ -238,7 +370,7 @@ pub fn help() -> String {
         let default =
             if setting.default.is_empty() { String::new() } else { format!(" [default: {}]", setting.default) };
         // Writing to a string cannot fail.
-        let _ = writeln!(help, "  {:<23} {}{default}", setting.name, setting.help);
+        let _ = writeln!(help, "  {:<29} {}{default}", setting.name, setting.help);
     }
     help.push_str("\nAn empty value stands for the default. .env.example describes each of them.");
     help

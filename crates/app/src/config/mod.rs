@@ -12,6 +12,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mango_domain::model::Quotas;
+use mango_http::TrustedProxies;
 use mango_persistence::DatabaseUrl;
 use mango_security::SigningKey;
 use thiserror::Error;
@@ -51,8 +53,18 @@ pub struct Settings {
     pub database_pool: NonZeroUsize,
     /// How long a shutdown waits for requests in flight (`MANGO_SHUTDOWN_TIMEOUT`).
     pub shutdown_timeout: Duration,
+    /// Which reverse proxies are believed when they say who the client is (`MANGO_TRUSTED_PROXIES`).
+    pub trusted_proxies: TrustedProxies,
     /// When the refresh cookie is `Secure` (`MANGO_COOKIE_SECURE`).
     pub cookie_secure: CookieSecure,
+    /// Most sockets that one user may have connected (`MANGO_MAX_SOCKETS_PER_USER`).
+    pub max_sockets_per_user: NonZeroUsize,
+    /// Most sockets that may be open from one address (`MANGO_MAX_SOCKETS_PER_ADDRESS`).
+    pub max_sockets_per_address: NonZeroUsize,
+    /// How often one may do what (`MANGO_RATE_…`); no limits when `MANGO_RATE_LIMITS` is off.
+    pub rates: Quotas,
+    /// The longest wait after failed logins (`MANGO_FAILED_LOGIN_DELAY`).
+    pub failed_login_delay: Duration,
     /// Which log lines are written, in the syntax of `tracing_subscriber::EnvFilter` (`MANGO_LOG`).
     pub log: String,
     /// How a log line looks (`MANGO_LOG_FORMAT`).
@@ -143,10 +155,35 @@ impl Settings {
         let workers = source.read(&c::WORKERS, parse::workers);
         let database_pool = source.read(&c::DATABASE_POOL, parse::count);
         let shutdown_timeout = source.read(&c::SHUTDOWN_TIMEOUT, parse::timeout);
+        let trusted_proxies = source.read(&c::TRUSTED_PROXIES, TrustedProxies::parse);
         let cookie_secure = source.read(&c::COOKIE_SECURE, parse::cookie_secure);
+        let max_sockets_per_user = source.read(&c::MAX_SOCKETS_PER_USER, parse::many);
+        let max_sockets_per_address = source.read(&c::MAX_SOCKETS_PER_ADDRESS, parse::many);
+        let rate_limits = source.read(&c::RATE_LIMITS, parse::switch);
+        let sign_up = source.read(&c::RATE_SIGN_UP, parse::quota);
+        let log_in = source.read(&c::RATE_LOGIN, parse::quota);
+        let refresh = source.read(&c::RATE_REFRESH, parse::quota);
+        let connect = source.read(&c::RATE_CONNECT, parse::quota);
+        let send = source.read(&c::RATE_SEND, parse::quota);
+        let create = source.read(&c::RATE_CREATE, parse::quota);
+        let read = source.read(&c::RATE_READ, parse::quota);
+        let upload = source.read(&c::RATE_UPLOAD, parse::quota);
+        let failed_login_delay = source.read(&c::FAILED_LOGIN_DELAY, parse::timeout);
         let log = source.read(&c::LOG, log_filter::parse);
         let log_format = source.read(&c::LOG_FORMAT, parse::log_format);
         let log_files = source.read(&c::LOG_FILES, parse::boolean);
+        let rates = || {
+            Some(Quotas {
+                sign_up: sign_up?,
+                log_in: log_in?,
+                refresh: refresh?,
+                connect: connect?,
+                send: send?,
+                create: create?,
+                read: read?,
+                upload: upload?,
+            })
+        };
         let settings = || {
             let data_dir = data_dir?;
             Some(Self {
@@ -165,7 +202,12 @@ impl Settings {
                 workers: workers?,
                 database_pool: database_pool?,
                 shutdown_timeout: shutdown_timeout?,
+                trusted_proxies: trusted_proxies?,
                 cookie_secure: cookie_secure?,
+                max_sockets_per_user: max_sockets_per_user?,
+                max_sockets_per_address: max_sockets_per_address?,
+                rates: if rate_limits? { rates()? } else { Quotas::default() },
+                failed_login_delay: failed_login_delay?.min(if rate_limits? { Duration::MAX } else { Duration::ZERO }),
                 log: log?,
                 log_format: log_format?,
                 log_files: log_files?,
@@ -210,6 +252,9 @@ impl Settings {
         }
         if self.access_ttl > self.refresh_ttl {
             warnings.push("MANGO_ACCESS_TTL is longer than MANGO_REFRESH_TTL".to_owned());
+        }
+        if self.trusted_proxies.trust_everybody() {
+            warnings.push("MANGO_TRUSTED_PROXIES trusts every address, so that clients can forge theirs".to_owned());
         }
         warnings
     }

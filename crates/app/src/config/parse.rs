@@ -1,11 +1,12 @@
 //! The notations of the settings: durations, sizes, numbers, origins. Each answers `None` for what is not allowed.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use mango_domain::model::Quota;
 use mango_persistence::DatabaseUrl;
 use mango_security::SigningKey;
 use url::Url;
@@ -13,6 +14,8 @@ use url::Url;
 use super::{CookieSecure, CorsOrigins, LogFormat};
 
 const MAX_COUNT: usize = 1024;
+const MAX_MANY: usize = 1_000_000;
+const MAX_QUOTA: u32 = 1_000_000;
 const MAX_SIZE: usize = 1 << 30;
 const MAX_LIFETIME: Duration = Duration::from_secs(3650 * 24 * 3600);
 const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -63,9 +66,41 @@ pub(super) fn count(value: &str) -> Option<NonZeroUsize> {
     value.parse::<NonZeroUsize>().ok().filter(|count| count.get() <= MAX_COUNT)
 }
 
+pub(super) fn many(value: &str) -> Option<NonZeroUsize> {
+    value.parse::<NonZeroUsize>().ok().filter(|count| count.get() <= MAX_MANY)
+}
+
 /// A count; the number of cores when it is empty.
 pub(super) fn workers(value: &str) -> Option<NonZeroUsize> {
     if value.is_empty() { Some(available_parallelism().unwrap_or(NonZeroUsize::MIN)) } else { count(value) }
+}
+
+/// `on` or `off`.
+pub(super) fn switch(value: &str) -> Option<bool> {
+    match value {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// So many at once and so many in a time after that, or `Some(None)` when there is no limit.
+pub(super) fn quota(value: &str) -> Option<Option<Quota>> {
+    if value == "off" {
+        return Some(None);
+    }
+    let (burst, rate) = value.split_once('+')?;
+    let (count, unit) = rate.split_once('/')?;
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let (burst, count) = (burst.parse::<NonZeroU32>().ok()?, count.parse::<NonZeroU32>().ok()?);
+    let allowed = burst.get().max(count.get()) <= MAX_QUOTA;
+    allowed.then(|| Some(Quota { burst, interval: Duration::from_secs(unit) / count.get() }))
 }
 
 pub(super) fn boolean(value: &str) -> Option<bool> {
@@ -219,7 +254,32 @@ mod tests {
     }
 
     #[test]
+    fn quotas() {
+        let some = |burst, interval| Some(Some(Quota { burst: NonZeroU32::new(burst).unwrap(), interval }));
+        check(
+            quota,
+            &[
+                ("100+20/s", some(100, Duration::from_millis(50))),
+                ("1+1/d", some(1, Duration::from_secs(86_400))),
+                ("50+10/m", some(50, Duration::from_secs(6))),
+                ("1000000+1000000/h", some(1_000_000, Duration::from_micros(3600))),
+                ("off", Some(None)),
+                ("0+1/s", None),
+                ("1+0/s", None),
+                ("1000001+1/s", None),
+                ("20/s", None),
+                ("100+20", None),
+                ("100+20/w", None),
+                ("100 + 20/s", None),
+                ("-1+1/s", None),
+                ("", None),
+            ],
+        );
+    }
+
+    #[test]
     fn words() {
+        check(switch, &[("on", Some(true)), ("off", Some(false)), ("true", None)]);
         check(boolean, &[("true", Some(true)), ("false", Some(false)), ("yes", None), ("1", None), ("True", None)]);
         check(
             cookie_secure,

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_http::StatusCode;
 use bytes::BytesMut;
@@ -11,6 +12,7 @@ use mango_http::{Exchange, UNMATCHED};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::patience::Patience;
 use super::refusal;
 use super::sockets::Sockets;
 
@@ -22,11 +24,13 @@ const LONGEST: usize = 256;
 pub(super) struct Connection {
     socket: Option<TcpStream>,
     sockets: Sockets,
+    patience: Patience,
 }
 
 impl Connection {
-    pub fn new(socket: TcpStream, sockets: Sockets) -> Self {
-        Self { socket: Some(socket), sockets }
+    /// `request_timeout` is how long a request may take from its first byte to that of its answer, unless it keeps coming.
+    pub fn new(socket: TcpStream, sockets: Sockets, request_timeout: Duration) -> Self {
+        Self { socket: Some(socket), sockets, patience: Patience::new(request_timeout) }
     }
 
     /// The socket, if it was not refused.
@@ -41,7 +45,8 @@ impl Connection {
     /// Answers in place of the parser, and takes the socket from actix.
     fn refuse(&mut self, status: StatusCode) {
         if let Some(socket) = self.socket.take() {
-            let answer = Exchange::begin("", None).refuse(&problem(status), UNMATCHED);
+            let client = socket.peer_addr().ok().map(|peer| peer.ip().to_canonical());
+            let answer = Exchange::begin("", None, client).refuse(&problem(status), UNMATCHED);
             refusal::spawn(&self.sockets, socket, BytesMut::new(), answer);
         }
     }
@@ -84,12 +89,22 @@ fn bare_answer(bytes: &[u8]) -> Option<(usize, StatusCode)> {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.socket()?.poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = self.socket()?.poll_read(cx, buffer);
+        match buffer.filled().len().saturating_sub(before) {
+            // Actix limits the time of the first head alone; a later one, or a body that nobody reads, could stop for ever.
+            0 if read.is_pending() => self.patience.poll_exhausted(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+            received => {
+                self.patience.received(received);
+                read
+            }
+        }
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.patience.answered();
         let bytes = match bare_answer(bytes) {
             Some((0, status)) => {
                 self.refuse(status);

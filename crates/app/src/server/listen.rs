@@ -36,6 +36,8 @@ pub struct Options {
     pub shutdown_timeout: Duration,
     /// How long the first head of a connection may take.
     pub head_timeout: Duration,
+    /// How long a request may take from its first byte to that of its answer, with a second more for each 16 KiB.
+    pub request_timeout: Duration,
     /// How long a client may take to acknowledge what it was sent, or to have room for more of it, before its connection is cut.
     pub dead_after: Duration,
 }
@@ -44,7 +46,13 @@ impl Options {
     /// As a server that faces the world needs it.
     #[must_use]
     pub const fn new(workers: usize, shutdown_timeout: Duration) -> Self {
-        Self { workers, shutdown_timeout, head_timeout: Duration::from_secs(10), dead_after: DEAD_AFTER }
+        Self {
+            workers,
+            shutdown_timeout,
+            head_timeout: Duration::from_secs(10),
+            request_timeout: KEEP_ALIVE,
+            dead_after: DEAD_AFTER,
+        }
     }
 }
 
@@ -95,7 +103,10 @@ where
                     tracing::debug!(%error, "could not set the options of a connection");
                 }
                 let peer = socket.peer_addr().ok();
-                std::future::ready(Ok::<_, DispatchError>((Connection::new(socket, sockets.clone()), peer)))
+                std::future::ready(Ok::<_, DispatchError>((
+                    Connection::new(socket, sockets.clone(), options.request_timeout),
+                    peer,
+                )))
             });
             connect.and_then(http)
         }

@@ -12,6 +12,7 @@ mod connection;
 mod head;
 mod listen;
 mod origin;
+mod patience;
 mod polling;
 mod refusal;
 mod shutdown;
@@ -23,7 +24,7 @@ pub use listen::{Options, listen};
 pub use origin::Origins;
 pub use polling::mount;
 pub use shutdown::{Running, Stopped};
-pub use sockets::{SocketBody, Sockets};
+pub use sockets::{Admit, Doors, SocketBody, Sockets};
 
 /// Where Socket.IO answers, with and without a slash at the end.
 pub const SOCKET_PATH: &str = "/ws/socket.io";

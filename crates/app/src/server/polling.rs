@@ -37,17 +37,18 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
     if sockets.closing().is_cancelled() {
         return Err(Problem::unavailable(Duration::from_secs(1)));
     }
-    if !sockets.origins().allow(request.headers()) {
+    if !sockets.doors().origins.allow(request.headers()) {
         return Err(Problem::new(ProblemKind::Forbidden, "pages of this origin may not connect"));
     }
-    let body = sockets.bodies().read(request, payload.into_inner()).await?;
+    let client = sockets.client(request.peer_addr(), request.headers());
+    let seat = sockets.admit(client, request.uri().query())?;
+    let body = sockets.doors().bodies.read(request, payload.into_inner()).await?;
     let converted = convert(request, body).map_err(|error| Problem::new(ProblemKind::BadRequest, error.to_string()))?;
-    let client = request.peer_addr();
     let task = {
         let (sockets, open) = (sockets.clone(), sockets.tracker().token());
         async move {
             let _open = open;
-            let (head, body) = sockets.call(converted, client).await.into_parts();
+            let (head, body) = sockets.call(converted, client, seat).await.into_parts();
             body.collect().await.map(|body| (head, body.to_bytes()))
         }
     };

@@ -3,17 +3,22 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use actix_http::header::HeaderMap;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
-use mango_http::Bodies;
+use mango_contract::Problem;
+use mango_domain::model::Subject;
+use mango_http::{Bodies, TrustedProxies};
+use mango_socketio::{Place, Places};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,6 +32,29 @@ type BoxError = Box<dyn Error + Send + Sync>;
 pub(super) type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 type Call = dyn Fn(Request<SocketBody>) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
 
+/// What is looked at before a request reaches the Socket.IO service.
+pub struct Doors {
+    /// Which web pages may open a socket.
+    pub origins: Origins,
+    /// Reads the bodies of polling requests.
+    pub bodies: Bodies,
+    /// Which reverse proxies are believed when they say who the client is.
+    pub proxies: TrustedProxies,
+    /// Whether another socket may be opened from an address now.
+    pub admit: Box<Admit>,
+    /// How many sockets may be open from one address.
+    pub places: Places<IpAddr>,
+}
+
+/// A place, shared by the request that opened a socket and the socket, which keeps what it was opened with.
+pub(super) type Seat = Arc<Place<IpAddr>>;
+
+/// When to try again, for whoever finds no place.
+const COME_BACK: Duration = Duration::from_secs(5);
+
+/// Counts a client that opens a socket, and refuses one that does so too often.
+pub type Admit = dyn Fn(IpAddr) -> Result<(), Problem> + Send + Sync;
+
 /// The Socket.IO service, the runtime that it lives on, and its open connections.
 #[derive(Clone)]
 pub struct Sockets {
@@ -36,19 +64,18 @@ pub struct Sockets {
 struct Shared {
     call: Box<Call>,
     runtime: Handle,
-    origins: Origins,
-    bodies: Bodies,
+    doors: Doors,
     open: TaskTracker,
     closing: CancellationToken,
     hang_up: CancellationToken,
 }
 
 impl Sockets {
-    /// Takes the service, to be run on the multi-thread runtime of the caller, and what reads the bodies of polling requests.
+    /// Takes the service, to be run on the multi-thread runtime of the caller, and what stands before it.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new<S, B>(service: S, origins: Origins, bodies: Bodies) -> Self
+    pub fn new<S, B>(service: S, doors: Doors) -> Self
     where
         S: Service<Request<SocketBody>, Response = Response<B>, Error = Infallible> + Send + Sync + 'static,
         S::Future: Send + 'static,
@@ -65,8 +92,7 @@ impl Sockets {
         let shared = Shared {
             call,
             runtime: Handle::current(),
-            origins,
-            bodies,
+            doors,
             open: TaskTracker::new(),
             closing: CancellationToken::new(),
             hang_up: CancellationToken::new(),
@@ -80,8 +106,16 @@ impl Sockets {
         self.shared.open.len()
     }
 
-    /// Asks the service. The address of the client goes along as an extension of the request.
-    pub(super) async fn call(&self, mut request: Request<SocketBody>, client: Option<SocketAddr>) -> Answer {
+    /// Asks the service. The address of the client goes along as an extension of the request, an [`IpAddr`].
+    pub(super) async fn call(
+        &self,
+        mut request: Request<SocketBody>,
+        client: Option<IpAddr>,
+        seat: Option<Seat>,
+    ) -> Answer {
+        if let Some(seat) = seat {
+            request.extensions_mut().insert(seat);
+        }
         if let Some(client) = client {
             request.extensions_mut().insert(client);
         }
@@ -92,12 +126,24 @@ impl Sockets {
         &self.shared.runtime
     }
 
-    pub(super) fn origins(&self) -> &Origins {
-        &self.shared.origins
+    pub(super) fn doors(&self) -> &Doors {
+        &self.shared.doors
     }
 
-    pub(super) fn bodies(&self) -> &Bodies {
-        &self.shared.bodies
+    /// Lets a client open a socket, or go on with one. The place that it gets for a new one is to be kept with the socket.
+    pub(super) fn admit(&self, client: Option<IpAddr>, query: Option<&str>) -> Result<Option<Seat>, Problem> {
+        let goes_on = query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("sid=")));
+        let Some(client) = client.filter(|_| !goes_on) else { return Ok(None) };
+        let doors = &self.shared.doors;
+        (doors.admit)(client)?;
+        let place = doors.places.take(Subject::prefix(client));
+        let full = || Problem::too_many("too many sockets are open from this address", COME_BACK);
+        place.map(|place| Some(Arc::new(place))).ok_or_else(full)
+    }
+
+    /// The address of the client of a request.
+    pub(super) fn client(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+        Some(self.shared.doors.proxies.client(peer?.ip(), headers))
     }
 
     pub(super) fn tracker(&self) -> &TaskTracker {

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_codec::Framed;
@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::connection::Connection;
-use super::sockets::Sockets;
+use super::sockets::{Seat, Sockets};
 use super::stream::Upgraded;
 use super::{SOCKET_PATH, head, refusal};
 
@@ -38,17 +38,20 @@ const COME_BACK: Duration = Duration::from_secs(1);
 pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connection, h1::Codec>) {
     let parts = framed.into_parts();
     let Some(socket) = parts.io.into_socket() else { return };
-    if let Err(problem) = judge(sockets, request) {
-        let id = request.headers().get("x-request-id").map(|id| id.as_bytes());
-        let mut answer = Exchange::begin(request.method().as_str(), id).refuse(&problem, UNMATCHED);
-        if problem.status == ProblemKind::BadRequest.status() {
-            // RFC 6455, section 4.4.
-            answer.headers_mut().insert(SEC_WEBSOCKET_VERSION, VERSION);
+    let client = sockets.client(request.peer_addr(), request.headers());
+    let seat = match judge(sockets, request, client) {
+        Ok(seat) => seat,
+        Err(problem) => {
+            let id = request.headers().get("x-request-id").map(|id| id.as_bytes());
+            let mut answer = Exchange::begin(request.method().as_str(), id, client).refuse(&problem, UNMATCHED);
+            if problem.status == ProblemKind::BadRequest.status() {
+                // RFC 6455, section 4.4.
+                answer.headers_mut().insert(SEC_WEBSOCKET_VERSION, VERSION);
+            }
+            return refusal::spawn(sockets, socket, parts.write_buf, answer);
         }
-        return refusal::spawn(sockets, socket, parts.write_buf, answer);
-    }
+    };
     let already_read = head::rewrite(request, &parts.read_buf);
-    let client = request.peer_addr();
     // The socket is registered with the worker's event loop and has to move to that of the runtime.
     let socket = match socket.into_std() {
         Ok(socket) => socket,
@@ -57,13 +60,13 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
     let open = sockets.tracker().token();
     let moved = sockets.clone();
     sockets.runtime().spawn(async move {
-        if let Err(error) = serve(&moved, socket, &parts.write_buf, already_read, client, open).await {
+        if let Err(error) = serve(&moved, socket, &parts.write_buf, already_read, (client, seat), open).await {
             tracing::debug!(%error, "a connection ended before its upgrade");
         }
     });
 }
 
-fn judge(sockets: &Sockets, request: &Request) -> Result<(), Problem> {
+fn judge(sockets: &Sockets, request: &Request, client: Option<IpAddr>) -> Result<Option<Seat>, Problem> {
     let path = request.path();
     if request.method() == Method::CONNECT || path.strip_suffix('/').unwrap_or(path) != SOCKET_PATH {
         return Err(Problem::new(ProblemKind::NotFound, "a WebSocket is served at /ws/socket.io/ alone"));
@@ -71,13 +74,13 @@ fn judge(sockets: &Sockets, request: &Request) -> Result<(), Problem> {
     if let Some(missing) = missing(request) {
         return Err(Problem::new(ProblemKind::BadRequest, format!("a WebSocket needs {missing}")));
     }
-    if !sockets.origins().allow(request.headers()) {
+    if !sockets.doors().origins.allow(request.headers()) {
         return Err(Problem::new(ProblemKind::Forbidden, "pages of this origin may not connect"));
     }
     if sockets.closing().is_cancelled() {
         return Err(Problem::unavailable(COME_BACK));
     }
-    Ok(())
+    sockets.admit(client, request.uri().query())
 }
 
 /// What a handshake lacks (RFC 6455, section 4.2.1, and the protocol of Engine.IO).
@@ -102,7 +105,7 @@ async fn serve(
     socket: std::net::TcpStream,
     pending: &[u8],
     already_read: Bytes,
-    client: Option<SocketAddr>,
+    (client, seat): (Option<IpAddr>, Option<Seat>),
     open: TaskTrackerToken,
 ) -> io::Result<()> {
     let mut socket = TcpStream::from_std(socket)?;
@@ -111,12 +114,13 @@ async fn serve(
     let wire = sockets.hang_up().child_token();
     let outlet = Outlet::new(wire.clone());
     let io = TokioIo::new(outlet.meter(Upgraded::new(already_read, socket, wire, open)));
+    let seat = &seat;
     let service = service_fn(|mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(outlet.clone());
         async move {
             let id = request.headers().get("x-request-id").map(HeaderValue::as_bytes);
-            let exchange = Exchange::begin(request.method().as_str(), id);
-            let mut answer = sockets.call(request.map(Either::Left), client).await;
+            let exchange = Exchange::begin(request.method().as_str(), id, client);
+            let mut answer = sockets.call(request.map(Either::Left), client, seat.clone()).await;
             if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
                 // Only Socket.IO answers on this connection from here on, so the client must open another one for anything else.
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

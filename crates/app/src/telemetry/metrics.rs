@@ -2,11 +2,12 @@
 
 use mango_contract::catalogue::{Direction, EVENTS, EventSpec};
 use mango_contract::event::HangUpReason;
+use mango_domain::model::Rate;
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::Kind::{Counter, Gauge, Histogram};
-use self::Series::{Later, Outcomes, Published, Reasons, Sent, Single};
+use self::Series::{Later, Outcomes, Published, Rates, Reasons, Sent, Single};
 
 /// Upper bounds in seconds: from what a row takes that is in memory to what a client gives up on.
 const SECONDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -32,7 +33,7 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 }
 
 /// What each metric means, and which of its series are there from the start. A test finds those that are recorded and not listed.
-const MEANINGS: [(Kind, &str, Series, &str); 19] = [
+const MEANINGS: [(Kind, &str, Series, &str); 20] = [
     (Counter, "mango_http_requests_total", Later, "Requests answered, by method, route and status."),
     (Histogram, "mango_http_request_duration_seconds", Later, "Time to answer a request, by route."),
     (Gauge, "mango_sockets", Single, "Sockets that are connected."),
@@ -42,6 +43,7 @@ const MEANINGS: [(Kind, &str, Series, &str); 19] = [
         Single,
         "Sockets that were refused, most of them for want of a valid token.",
     ),
+    (Counter, "mango_rate_limited_total", Rates, "What was refused because it was done too often, by rate."),
     (Counter, "mango_sockets_hung_up_total", Reasons, "Sockets that the server disconnected, by reason."),
     (Counter, "mango_socket_events_total", Outcomes, "Events that sockets sent, by event and outcome."),
     (Histogram, "mango_socket_event_duration_seconds", Sent, "Time to handle an event that a socket sent, by event."),
@@ -112,6 +114,8 @@ enum Series {
     Published,
     /// One for each [`HangUpReason`].
     Reasons,
+    /// One for each rate, and one for failed logins.
+    Rates,
     /// None: they come with what they count.
     Later,
 }
@@ -132,6 +136,10 @@ impl Series {
                 .collect(),
             Published => events(false).map(|event| vec![event]).collect(),
             Reasons => HangUpReason::ALL.map(|reason| vec![label("reason", reason.word())]).to_vec(),
+            Rates => {
+                let names = Rate::ALL.into_iter().map(Rate::name).chain(["failed-login"]);
+                names.map(|name| vec![label("rate", name)]).collect()
+            }
             Later => Vec::new(),
         }
     }

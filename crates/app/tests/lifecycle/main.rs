@@ -7,11 +7,15 @@
 )]
 
 mod audit;
+#[cfg(target_os = "linux")]
+mod bombs;
 #[path = "../support/client.rs"]
 mod client;
 mod commands;
 mod data;
 mod keys;
+mod limits;
+mod proxies;
 mod sessions;
 mod starting;
 mod stopping;

@@ -15,13 +15,27 @@ use crate::harness::{MAX_PAYLOAD, Mounted, POLLING, SOCKET, echo, join, join_pol
 async fn a_websocket_echoes_and_its_client_address_is_known() {
     let mounted = Mounted::start(Origins::Any);
     let mut socket = mounted.websocket().await;
-    let local = socket.get_ref().local_addr().unwrap();
-    assert_eq!(join(&mut socket).await, format!(r#"42["client","{local}"]"#));
+    assert_eq!(join(&mut socket).await, r#"42["client","127.0.0.1"]"#);
     echo(&mut socket).await;
     assert_eq!(mounted.sockets.open(), 1);
     drop(socket);
     mounted.until_open(0).await;
     assert_eq!(mounted.stop().await, Stopped::Clean);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trusted_proxy_says_who_the_client_is() {
+    let mounted = Mounted::start(Origins::Any);
+    let forwarded = "for=6.6.6.6, for=\"203.0.113.7:4711\"";
+    let mut request = format!("ws://{}{SOCKET}", mounted.address).into_client_request().unwrap();
+    request.headers_mut().insert("forwarded", forwarded.parse().unwrap());
+    let mut socket = tokio_tungstenite::client_async(request, mounted.connect().await).await.unwrap().0;
+    assert_eq!(join(&mut socket).await, r#"42["client","203.0.113.7"]"#);
+
+    let headers = [("x-forwarded-for".parse().unwrap(), "6.6.6.6, 203.0.113.8".parse().unwrap())];
+    let client = reqwest::Client::builder().default_headers(headers.into_iter().collect()).build().unwrap();
+    let session = mounted.session(&mounted.poll(&client).await);
+    assert!(join_polling(&client, &session).await.contains(r#"42["client","203.0.113.8"]"#));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -33,7 +47,7 @@ async fn long_polling_opens_sends_receives_and_upgrades() {
     assert_eq!(open["upgrades"][0], "websocket");
     let session = mounted.session(&open);
     let received = join_polling(&client, &session).await;
-    assert!(received.contains("127.0.0.1:"), "{received}");
+    assert!(received.contains(r#"42["client","127.0.0.1"]"#), "{received}");
 
     // A poll that waits is answered by what another request brings about.
     let waiting = tokio::spawn(client.get(&session).send());

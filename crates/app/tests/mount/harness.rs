@@ -1,6 +1,6 @@
 //! A server on a port of its own, and clients that speak to it in bytes, packets and frames.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{App, HttpMessage as _, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, TryFutureExt};
-use mango::server::{Options, Origins, Running, Sockets, Stopped, listen, mount};
-use mango_http::{Bodies, BodyLimits, Routine};
+use mango::server::{Doors, Options, Origins, Running, Sockets, Stopped, listen, mount};
+use mango_http::{Bodies, BodyLimits, Routine, TrustedProxies};
+use mango_socketio::Places;
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -24,6 +25,8 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 pub const SOON: Duration = Duration::from_secs(10);
 pub const OPTIONS: Options = Options::new(2, Duration::from_secs(5));
+/// Who is believed when it says who the client is; the tests come from there.
+pub const TRUSTED: &str = "127.0.0.1";
 /// The target of a WebSocket.
 pub const SOCKET: &str = "/ws/socket.io/?EIO=4&transport=websocket";
 /// The target of a new session of long-polling.
@@ -52,10 +55,20 @@ impl Mounted {
                 .on("flood", async |socket: SocketRef| while socket.emit("drop", &"x".repeat(MAX_PAYLOAD)).is_ok() {});
             socket.on("panic", async || panic!("a handler panics"));
             // The news that the handlers are in place, so it comes last.
-            let client = socket.req_parts().extensions.get::<SocketAddr>().map(SocketAddr::to_string);
+            let client = socket.req_parts().extensions.get::<IpAddr>().map(IpAddr::to_string);
             socket.emit("client", &client).unwrap();
         });
-        let sockets = Sockets::new(service, origins, Bodies::new(bodies));
+        let proxies = TrustedProxies::parse(TRUSTED).unwrap();
+        let sockets = Sockets::new(
+            service,
+            Doors {
+                origins,
+                bodies: Bodies::new(bodies),
+                proxies,
+                admit: Box::new(|_| Ok(())),
+                places: Places::new(usize::MAX),
+            },
+        );
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let slow = Arc::new(Semaphore::new(0));

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use mango::server::{Options, Origins};
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
 
-use crate::harness::{MAX_PAYLOAD, Mounted, OPTIONS, POLLING, SOCKET, handshake, raw, response};
+use crate::harness::{MAX_PAYLOAD, Mounted, OPTIONS, POLLING, SOCKET, SOON, handshake, raw, response};
 
 /// The head of the one answer to these bytes, which must be a whole problem with this status, and the problem.
 async fn refused(mounted: &Mounted, bytes: impl AsRef<[u8]>, status: u16) -> (String, Value) {
@@ -65,6 +66,34 @@ async fn a_head_that_takes_too_long_is_a_problem() {
     let mounted = Mounted::with(Origins::Any, mango_http::BodyLimits::up_to(MAX_PAYLOAD), options);
     let (_, problem) = refused(&mounted, "GET /hello HTTP/1.1\r\nHost:", 408).await;
     assert_eq!(problem["type"], "urn:mango:problem:request-timeout");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_later_request_that_stops_or_trickles_is_cut_off() {
+    let options = Options { request_timeout: Duration::from_millis(500), ..OPTIONS };
+    let mounted = Mounted::with(Origins::Any, mango_http::BodyLimits::up_to(MAX_PAYLOAD), options);
+    for rest in ["GET /hello HTTP/1.1\r\nHost:", "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx"] {
+        let mut stream = mounted.connect().await;
+        for _ in 0..2 {
+            stream.write_all(b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+            assert_eq!(response(&mut stream).await.1, "hello");
+            // Between requests one may take one's time.
+            assert!(timeout(Duration::from_secs(1), stream.read_u8()).await.is_err(), "nothing comes, and no end");
+        }
+        let (mut reader, mut writer) = stream.into_split();
+        writer.write_all(rest.as_bytes()).await.unwrap();
+        let trickle = async {
+            while writer.write_all(b" ").await.is_ok() {
+                sleep(Duration::from_millis(50)).await
+            }
+        };
+        let mut answer = Vec::new();
+        tokio::select! {
+            () = trickle => {}
+            ended = timeout(SOON, reader.read_to_end(&mut answer)) => drop(ended.expect("an end")),
+        }
+    }
+    assert_eq!(reqwest::get(mounted.url("/hello")).await.unwrap().status(), 200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ pub mod like;
 pub mod message;
 pub mod page;
 pub mod photo;
+pub mod rate;
 pub mod session;
 pub mod sync;
 pub mod text;
@@ -22,6 +23,7 @@ pub use like::LikeToggle;
 pub use message::{ClientId, Message, MessageBody, MessageType, NewMessage, PostedMessage};
 pub use page::{MessagePage, PageRequest};
 pub use photo::{PhotoFile, PhotoId};
+pub use rate::{Quota, Quotas, Rate, Standing, Subject};
 pub use session::{
     AccessToken, Device, Grant, NewSession, PasswordHash, Principal, RefreshHash, RefreshToken, Renewal, Rotation,
     Session, Visit,

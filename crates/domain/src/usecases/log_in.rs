@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Unauthenticated, chain};
 use crate::model::{AuditEvent, Credentials, Grant, NewSession, Password, Phone, Visit};
-use crate::ports::{Passwords, Sessions, Users};
+use crate::ports::{Passwords, Rates, Sessions, Users};
 use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
 use crate::{Error, Failure, Result};
@@ -16,6 +16,7 @@ pub struct LogIn {
     sessions: Arc<dyn Sessions>,
     granter: Granter,
     auditor: Auditor,
+    rates: Arc<dyn Rates>,
 }
 
 impl LogIn {
@@ -25,24 +26,31 @@ impl LogIn {
         sessions: Arc<dyn Sessions>,
         granter: Granter,
         auditor: Auditor,
+        rates: Arc<dyn Rates>,
     ) -> Self {
-        Self { users, passwords, sessions, granter, auditor }
+        Self { users, passwords, sessions, granter, auditor, rates }
     }
 
     /// Checks the password and begins a session. An unknown phone takes as long as a wrong password. A password that was hashed with
     /// other parameters than those of today is hashed anew (RFC 9106, section 4): only now is it known.
     ///
+    /// Failed attempts are counted by account and address together: whoever guesses has to wait longer and longer, and its owner, who is
+    /// somewhere else, does not.
+    ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for an unknown phone and for a wrong password alike.
+    /// [`Error::Unauthenticated`] for an unknown phone and for a wrong password alike; [`Error::TooMany`] when too many attempts have
+    /// failed.
     pub async fn run(&self, phone: &str, password: String, visit: Visit) -> Result<Grant> {
-        let known = match Phone::parse(phone) {
-            Ok(phone) => self.users.credentials(&phone).await?,
-            Err(_) => None,
+        let parsed = Phone::parse(phone).ok();
+        let (account, address) = (parsed.as_ref().map_or(phone, Phone::as_str), visit.address);
+        self.rates.attempt(account, address).map_err(|retry_after| Error::TooMany { retry_after })?;
+        let known = match &parsed {
+            Some(phone) => self.users.credentials(phone).await?,
+            None => None,
         };
         let password = Password::attempt(password);
         let hash = known.as_ref().map(|known| known.password.clone());
         let matches = self.passwords.verify(password.clone(), hash).await?;
-        let address = visit.address;
         let known = match known {
             Some(known) if matches => known,
             other => {
@@ -51,6 +59,7 @@ impl LogIn {
                 return Err(Error::Unauthenticated(Unauthenticated::Credentials));
             }
         };
+        self.rates.forgive(account, address);
         let user = known.user;
         if self.passwords.is_outdated(&known.password)
             && let Err(failure) = self.rehash(&known, password).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ports::{
-    Audit, Changes, Chats, Clock, Events, Images, Likes, Media, Messages, Passwords, Presence, Random, Sessions,
+    Audit, Changes, Chats, Clock, Events, Images, Likes, Media, Messages, Passwords, Presence, Random, Rates, Sessions,
     Tokens, Users,
 };
 
@@ -21,6 +21,7 @@ pub mod get_chat;
 pub mod get_user;
 pub mod go_offline;
 mod grant;
+pub mod limit;
 pub mod list_chats;
 pub mod list_messages;
 pub mod list_sessions;
@@ -70,6 +71,7 @@ pub struct Ports {
     pub presence: Arc<dyn Presence>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    pub rates: Arc<dyn Rates>,
 }
 
 /// Every use case, for the inbound adapters.
@@ -84,6 +86,7 @@ pub struct UseCases {
     pub get_chat: get_chat::GetChat,
     pub get_user: get_user::GetUser,
     pub go_offline: go_offline::GoOffline,
+    pub limit: limit::Limit,
     pub list_chats: list_chats::ListChats,
     pub list_messages: list_messages::ListMessages,
     pub list_sessions: list_sessions::ListSessions,
@@ -121,6 +124,7 @@ impl UseCases {
             presence,
             clock,
             random,
+            rates,
         } = ports;
         let photos = photos::Photos::new(images.clone(), media.clone(), random);
         let auditor = audit::Auditor::new(audit.clone(), clock.clone());
@@ -142,6 +146,7 @@ impl UseCases {
             get_chat: get_chat::GetChat::new(chats.clone(), presence.clone()),
             get_user: get_user::GetUser::new(users.clone(), presence.clone()),
             go_offline: go_offline::GoOffline::new(presence.clone(), users.clone(), clock.clone()),
+            limit: limit::Limit::new(rates.clone()),
             list_chats: list_chats::ListChats::new(chats.clone(), presence.clone()),
             list_messages: list_messages::ListMessages::new(messages.clone()),
             list_sessions: list_sessions::ListSessions::new(sessions.clone()),
@@ -151,6 +156,7 @@ impl UseCases {
                 sessions.clone(),
                 granter.clone(),
                 auditor.clone(),
+                rates,
             ),
             log_out: log_out::LogOut::new(ender),
             prune_audit: audit::PruneAudit::new(audit, clock.clone(), policy.audit_retention),

@@ -11,6 +11,7 @@ mod messages;
 mod passwords;
 mod photos;
 mod presence;
+mod rates;
 mod sessions;
 
 use mango_domain::Error;
@@ -139,6 +140,7 @@ fn refusal(error: &Error) -> String {
         Error::Forbidden(_) => "forbidden".to_owned(),
         Error::NotFound(what) => format!("no {what}"),
         Error::PhoneTaken => "phone taken".to_owned(),
+        Error::TooMany { .. } => "too many".to_owned(),
         Error::Failed(failure) => format!("failed {}", failure.operation),
     }
 }

@@ -9,9 +9,11 @@ use mango_domain::model::Principal;
 
 use super::state;
 use crate::error::HttpError;
+use crate::limits;
 use crate::middleware::access::SentBy;
 
-/// Who is calling, by the bearer token (RFC 6750), and then the rest of the request: nothing of it is looked at for a stranger.
+/// Who is calling, by the bearer token (RFC 6750), and then the rest of the request: nothing of it is looked at for a stranger, or for
+/// somebody who calls too often.
 pub(crate) struct Caller<Rest = ()> {
     /// Who.
     pub principal: Principal,
@@ -28,6 +30,7 @@ impl<Rest: FromRequest + 'static> FromRequest for Caller<Rest> {
         Box::pin(async move {
             let principal = authenticate(&request).await?;
             request.extensions_mut().insert(SentBy(principal.user));
+            limits::count_user(&request, principal.user)?;
             let rest = Rest::from_request(&request, &mut payload).await.map_err(Into::into)?;
             Ok(Self { principal, rest })
         })

@@ -1,5 +1,6 @@
 //! One line in the log and one count in the metrics for each request.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -10,9 +11,12 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use mango_domain::model::UserId;
 use tracing::Instrument as _;
+use tracing::field::display;
 
 use super::request_id::{self, X_REQUEST_ID};
 use crate::error::HttpError;
+use crate::extract::State;
+use crate::peer::ClientAddress;
 
 /// Left with a request by whoever finds out who sent it.
 pub(crate) struct SentBy(pub UserId);
@@ -23,14 +27,18 @@ pub struct Routine;
 /// The route of what has none. A path would be no template: anybody can make up a million of them.
 pub const UNMATCHED: &str = "unmatched";
 
-/// Gives the request its id, logs it and counts it.
+/// Gives the request its id, finds out whose it is, logs it and counts it.
 pub(crate) async fn access(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id::of(request.headers().get(X_REQUEST_ID).map(HeaderValue::as_bytes));
     let span = tracing::info_span!("request", request_id = %id);
-    let mut entry = Entry::begin(request.method().as_str());
+    let address = client(&request);
+    if let Some(address) = address {
+        request.extensions_mut().insert(ClientAddress(address));
+    }
+    let mut entry = Entry::begin(request.method().as_str(), address);
     async move {
         let mut response = match next.call(request).await {
             Ok(response) => response.map_into_boxed_body(),
@@ -59,6 +67,12 @@ pub(crate) async fn access(
     .await
 }
 
+/// The address of the client.
+fn client(request: &ServiceRequest) -> Option<IpAddr> {
+    let (state, peer) = (request.app_data::<State>()?, request.peer_addr()?);
+    Some(state.settings.trusted_proxies.client(peer.ip(), request.headers()))
+}
+
 fn log_failure(error: &Error) {
     if let Some(error) = error.as_error::<HttpError>() {
         error.log();
@@ -68,14 +82,15 @@ fn log_failure(error: &Error) {
 /// A request that is being answered.
 pub(crate) struct Entry {
     method: &'static str,
+    address: Option<IpAddr>,
     begun: Instant,
     quiet: bool,
     written: bool,
 }
 
 impl Entry {
-    pub fn begin(method: &str) -> Self {
-        Self { method: known(method), begun: Instant::now(), quiet: false, written: false }
+    pub fn begin(method: &str, address: Option<IpAddr>) -> Self {
+        Self { method: known(method), address, begun: Instant::now(), quiet: false, written: false }
     }
 
     pub fn end(mut self, status: StatusCode, route: &str, user: Option<UserId>) {
@@ -86,15 +101,16 @@ impl Entry {
         self.written = true;
         let elapsed = self.begun.elapsed();
         let (method, user) = (self.method, user.map(UserId::get));
+        let address = self.address.map(display);
         let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
         metrics::counter!("mango_http_requests_total", &labels).increment(1);
         metrics::histogram!("mango_http_request_duration_seconds", "route" => route.to_owned()).record(elapsed);
         // To the microsecond: what comes after it is noise.
         let elapsed_ms = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
         if self.quiet {
-            tracing::debug!(method, route, status, elapsed_ms, user, "request");
+            tracing::debug!(method, route, status, elapsed_ms, user, address, "request");
         } else {
-            tracing::info!(method, route, status, elapsed_ms, user, "request");
+            tracing::info!(method, route, status, elapsed_ms, user, address, "request");
         }
     }
 }

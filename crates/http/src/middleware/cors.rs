@@ -5,12 +5,14 @@ use actix_web::http::header::{self, HeaderName};
 
 use super::request_id::X_REQUEST_ID;
 use crate::CorsPolicy;
+use crate::limits::{RATE_LIMIT, RATE_LIMIT_POLICY};
 
 /// How long a browser may remember the answer to a preflight request, in seconds. Browsers cap it at two hours or less.
 const MAX_AGE: usize = 7200;
 
 /// Headers that a page may read beyond those that are always readable.
-const EXPOSED: [HeaderName; 5] = [header::LINK, header::LOCATION, header::ETAG, header::RETRY_AFTER, X_REQUEST_ID];
+const EXPOSED: [HeaderName; 7] =
+    [header::LINK, header::LOCATION, header::ETAG, header::RETRY_AFTER, RATE_LIMIT, RATE_LIMIT_POLICY, X_REQUEST_ID];
 
 /// The middleware for a policy.
 pub(crate) fn cors(policy: &CorsPolicy) -> Cors {

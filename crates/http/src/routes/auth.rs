@@ -3,23 +3,24 @@
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use mango_contract::auth::{LoginRequest, RefreshRequest, TokenReply};
-use mango_domain::model::{Device, Grant, Visit};
+use mango_domain::model::{Device, Grant, Rate, Visit};
 
 use super::cookie;
 use crate::HttpState;
 use crate::error::HttpError;
 use crate::extract::{Caller, Login, Presented, State};
+use crate::limits::Limit;
 use crate::peer;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     for path in ["/auth/login", "/user/login"] {
-        config.service(resource(path, [(Method::POST, web::route().to(log_in))]));
+        config.service(resource(path, [(Method::POST, Limit::Address(Rate::LogIn), web::route().to(log_in))]));
     }
     for path in ["/auth/refresh", "/user/refresh"] {
-        config.service(resource(path, [(Method::POST, web::route().to(refresh))]));
+        config.service(resource(path, [(Method::POST, Limit::Address(Rate::Refresh), web::route().to(refresh))]));
     }
-    config.service(resource("/auth/logout", [(Method::POST, web::route().to(log_out))]));
+    config.service(resource("/auth/logout", [(Method::POST, Limit::User(Rate::Create), web::route().to(log_out))]));
 }
 
 /// Log in

@@ -3,18 +3,19 @@
 use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use mango_contract::chat::ChatReply;
-use mango_domain::model::ChatId;
+use mango_domain::model::{ChatId, Rate};
 use mango_domain::usecases::list_chats::ChatFilter;
 
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, State};
+use crate::limits::Limit;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/chat", [(Method::GET, web::route().to(list_chats))]))
-        .service(resource("/chat/pinned", [(Method::GET, web::route().to(list_pinned_chats))]))
-        .service(resource("/chat/{id}", [(Method::GET, web::route().to(get_chat))]));
+        .service(resource("/chat", [(Method::GET, Limit::User(Rate::Read), web::route().to(list_chats))]))
+        .service(resource("/chat/pinned", [(Method::GET, Limit::User(Rate::Read), web::route().to(list_pinned_chats))]))
+        .service(resource("/chat/{id}", [(Method::GET, Limit::User(Rate::Read), web::route().to(get_chat))]));
 }
 
 /// List one's chats

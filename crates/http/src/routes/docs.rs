@@ -13,6 +13,7 @@ use mango_domain::{Error, Failure};
 use utoipa_swagger_ui::Config;
 
 use crate::error::HttpError;
+use crate::limits::Limit;
 use crate::resource::resource;
 
 /// The page. Swagger UI's own has links relative to a path with a slash at the end, which no path has here.
@@ -31,10 +32,10 @@ static DOCUMENT: LazyLock<Result<Bytes, String>> =
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/", [(Method::GET, web::route().to(root))]))
-        .service(resource("/openapi.json", [(Method::GET, web::route().to(document))]))
-        .service(resource("/docs", [(Method::GET, web::route().to(page))]))
-        .service(resource("/docs/{file}", [(Method::GET, web::route().to(file))]));
+        .service(resource("/", [(Method::GET, Limit::Free, web::route().to(root))]))
+        .service(resource("/openapi.json", [(Method::GET, Limit::Free, web::route().to(document))]))
+        .service(resource("/docs", [(Method::GET, Limit::Free, web::route().to(page))]))
+        .service(resource("/docs/{file}", [(Method::GET, Limit::Free, web::route().to(file))]));
 }
 
 /// The place of a web client. Until there is one, whoever comes by with a browser is led to the documentation.

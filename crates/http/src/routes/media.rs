@@ -15,13 +15,14 @@ use mango_domain::{Error, Failure};
 
 use crate::error::HttpError;
 use crate::extract::State;
+use crate::limits::Limit;
 use crate::resource::resource;
 
 /// The pictures under a name never change.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    let photo = resource("/{photo}/{file}", [(Method::GET, web::route().to(get_photo))]);
+    let photo = resource("/{photo}/{file}", [(Method::GET, Limit::Free, web::route().to(get_photo))]);
     config.service(web::scope("/static").wrap(from_fn(ignore_ranges)).service(photo));
 }
 

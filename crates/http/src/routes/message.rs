@@ -3,18 +3,22 @@
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use mango_contract::message::{HistoryQuery, IDEMPOTENCY_KEY, MessageReply, PostMessageBody};
-use mango_domain::model::ChatId;
+use mango_domain::model::{ChatId, Rate};
 use mango_domain::{Error, FieldError};
 
 use super::link;
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, Json, Query, State};
+use crate::limits::Limit;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config.service(resource(
         "/message/{chat_id}",
-        [(Method::GET, web::route().to(list_messages)), (Method::POST, web::route().to(send_message))],
+        [
+            (Method::GET, Limit::User(Rate::Read), web::route().to(list_messages)),
+            (Method::POST, Limit::User(Rate::Send), web::route().to(send_message)),
+        ],
     ));
 }
 

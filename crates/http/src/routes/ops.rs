@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::FailedCheck;
 use crate::extract::State;
+use crate::limits::Limit;
 use crate::problem;
 use crate::resource::resource;
 
@@ -19,9 +20,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/healthz", [(Method::GET, web::route().to(health))]))
-        .service(resource("/readyz", [(Method::GET, web::route().to(ready))]))
-        .service(resource("/metrics", [(Method::GET, web::route().to(metrics))]));
+        .service(resource("/healthz", [(Method::GET, Limit::Free, web::route().to(health))]))
+        .service(resource("/readyz", [(Method::GET, Limit::Free, web::route().to(ready))]))
+        .service(resource("/metrics", [(Method::GET, Limit::Free, web::route().to(metrics))]));
 }
 
 /// How the server is.

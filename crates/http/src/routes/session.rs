@@ -3,11 +3,12 @@
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 use mango_contract::auth::SessionReply;
-use mango_domain::model::SessionId;
+use mango_domain::model::{Rate, SessionId};
 
 use super::cookie;
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, State};
+use crate::limits::Limit;
 use crate::peer;
 use crate::resource::resource;
 
@@ -15,9 +16,15 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
         .service(resource(
             "/auth/sessions",
-            [(Method::GET, web::route().to(list_sessions)), (Method::DELETE, web::route().to(end_other_sessions))],
+            [
+                (Method::GET, Limit::User(Rate::Read), web::route().to(list_sessions)),
+                (Method::DELETE, Limit::User(Rate::Create), web::route().to(end_other_sessions)),
+            ],
         ))
-        .service(resource("/auth/sessions/{id}", [(Method::DELETE, web::route().to(end_session))]));
+        .service(resource(
+            "/auth/sessions/{id}",
+            [(Method::DELETE, Limit::User(Rate::Create), web::route().to(end_session))],
+        ));
 }
 
 /// List one's sessions

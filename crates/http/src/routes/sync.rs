@@ -3,13 +3,15 @@
 use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use mango_contract::sync::{SyncPayload, SyncReply};
+use mango_domain::model::Rate;
 
 use crate::error::HttpError;
 use crate::extract::{Caller, Json, State};
+use crate::limits::Limit;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
-    config.service(resource("/sync", [(Method::POST, web::route().to(sync))]));
+    config.service(resource("/sync", [(Method::POST, Limit::User(Rate::Read), web::route().to(sync))]));
 }
 
 /// Catch up

@@ -5,24 +5,31 @@ use std::sync::Arc;
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, HttpResponse, mime, web};
 use mango_contract::user::{CreateUserRequest, UpdateUserRequest, UserReply, picture_reply};
-use mango_domain::model::UserId;
+use mango_domain::model::{Rate, UserId};
 use mango_domain::usecases::UseCases;
 use mango_domain::{Error, Failure};
 use utoipa::ToSchema;
 
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, Json, Picture, State};
+use crate::limits::Limit;
 use crate::peer;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/user/create", [(Method::POST, web::route().to(create_user))]))
-        .service(resource("/user/photo_to_base64", [(Method::POST, web::route().to(photo_to_base64))]))
-        .service(resource("/user/me", [(Method::GET, web::route().to(get_me))]))
+        .service(resource("/user/create", [(Method::POST, Limit::Address(Rate::SignUp), web::route().to(create_user))]))
+        .service(resource(
+            "/user/photo_to_base64",
+            [(Method::POST, Limit::Address(Rate::Upload), web::route().to(photo_to_base64))],
+        ))
+        .service(resource("/user/me", [(Method::GET, Limit::User(Rate::Read), web::route().to(get_me))]))
         .service(resource(
             "/user/{id}",
-            [(Method::GET, web::route().to(get_user)), (Method::PATCH, web::route().to(update_user))],
+            [
+                (Method::GET, Limit::User(Rate::Read), web::route().to(get_user)),
+                (Method::PATCH, Limit::User(Rate::Upload), web::route().to(update_user)),
+            ],
         ));
 }
 

@@ -68,6 +68,8 @@ async fn a_request_is_one_line_without_secrets() {
     let grant: Value = test::call_and_read_body_json(&app, login.to_request()).await;
     let (access, refresh) = (grant["access_token"].as_str().unwrap(), grant["refresh_token"].as_str().unwrap());
     let look = request(Method::GET, "/user/81005?token=in-the-query", "log-1")
+        .peer_addr("203.0.113.7:4711".parse().unwrap())
+        .insert_header(("x-forwarded-for", "6.6.6.6"))
         .insert_header(("authorization", format!("Bearer {access}")));
     assert_eq!(test::call_service(&app, look.to_request()).await.status(), 404);
 
@@ -81,6 +83,7 @@ async fn a_request_is_one_line_without_secrets() {
         (&json!("GET"), &json!("/user/{id}"), &json!(404), &json!(1))
     );
     assert!(fields["elapsed_ms"].as_f64().unwrap() >= 0.0);
+    assert_eq!(fields["address"], "203.0.113.7");
     assert_eq!(lines[0]["fields"].get("user"), None);
     let text = lines.iter().map(Value::to_string).collect::<String>();
     for secret in [PASSWORD, phone, access, refresh, "in-the-query", "81005"] {
@@ -135,16 +138,16 @@ async fn what_comes_all_the_time_is_logged_for_debugging_unless_it_is_refused() 
 fn what_is_answered_outside_of_the_application_is_logged_alike() {
     let log = Log::listen();
     let refused =
-        Exchange::begin("GET", Some(b"log-6")).refuse(&mango_http::of_status(StatusCode::NOT_FOUND), UNMATCHED);
+        Exchange::begin("GET", Some(b"log-6"), None).refuse(&mango_http::of_status(StatusCode::NOT_FOUND), UNMATCHED);
     assert_eq!(refused.status(), StatusCode::NOT_FOUND);
     assert_eq!(refused.headers().get("x-request-id").unwrap(), "log-6");
-    let accepted = Exchange::begin("no method", Some(b"log-6"));
+    let accepted = Exchange::begin("no method", Some(b"log-6"), Some([203, 0, 113, 7].into()));
     assert!(accepted.headers().contains(&("x-request-id", "log-6".to_owned())));
     accepted.end(101, "/ws/socket.io");
     let lines = log.of("log-6");
-    let told = |line: &Value| ["method", "route", "status"].map(|name| line["fields"][name].clone());
-    assert_eq!(told(&lines[0]), [json!("GET"), json!("unmatched"), json!(404)]);
-    assert_eq!(told(&lines[1]), [json!("OTHER"), json!("/ws/socket.io"), json!(101)]);
+    let told = |line: &Value| ["method", "route", "status", "address"].map(|name| line["fields"][name].clone());
+    assert_eq!(told(&lines[0]), [json!("GET"), json!("unmatched"), json!(404), Value::Null]);
+    assert_eq!(told(&lines[1]), [json!("OTHER"), json!("/ws/socket.io"), json!(101), json!("203.0.113.7")]);
     assert_eq!(lines.len(), 2);
 }
 

@@ -15,6 +15,7 @@ mod documentation;
 mod extension;
 mod forgery;
 mod history;
+mod limits;
 mod logging;
 mod operations;
 mod photos;

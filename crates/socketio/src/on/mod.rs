@@ -10,7 +10,7 @@ mod toggle_like_message;
 use mango_contract::ack::{AuthenticateAck, ChatAck, LikeAck, MessageAck, PinAck};
 use mango_contract::sync::SyncReply;
 use mango_contract::{Problem, ProblemKind, catalogue, decode_str};
-use mango_domain::model::Origin;
+use mango_domain::model::{Origin, Rate};
 use mango_domain::{Error, FieldError, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -52,6 +52,15 @@ impl Verb {
             Self::Authenticate => catalogue::AUTHENTICATE,
             Self::Sync => catalogue::SYNC,
             Self::Unknown => "unknown",
+        }
+    }
+
+    /// The rate that it is limited by.
+    pub(crate) const fn rate(self) -> Rate {
+        match self {
+            Self::CreateChat => Rate::Create,
+            Self::SendMessage | Self::ToggleLikeMessage | Self::ToggleChatPin => Rate::Send,
+            Self::Authenticate | Self::Sync | Self::Unknown => Rate::Read,
         }
     }
 }

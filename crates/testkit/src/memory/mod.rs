@@ -15,6 +15,7 @@ mod messages;
 mod passwords;
 mod presence;
 mod random;
+mod rates;
 mod sessions;
 mod store;
 mod tokens;
@@ -35,6 +36,7 @@ pub use media::TempMedia;
 pub use passwords::PlainPasswords;
 pub use presence::MemoryPresence;
 pub use random::SeededRandom;
+pub use rates::FixedRates;
 pub use store::MemoryStore;
 pub use tokens::PlainTokens;
 
@@ -52,6 +54,8 @@ pub struct Memory {
     pub clock: Arc<FixedClock>,
     /// Access and refresh tokens.
     pub tokens: Arc<PlainTokens>,
+    /// How often one may do what; without limits at first.
+    pub rates: Arc<FixedRates>,
 }
 
 impl Default for Memory {
@@ -79,6 +83,7 @@ impl Memory {
             media: Arc::new(TempMedia::new()),
             clock: Arc::new(FixedClock::new(moment(0))),
             tokens: Arc::new(PlainTokens::new(1)),
+            rates: Arc::new(FixedRates::default()),
         }
     }
 
@@ -102,6 +107,7 @@ impl Memory {
             presence: self.presence.clone(),
             clock: self.clock.clone(),
             random: Arc::new(SeededRandom::new(1)),
+            rates: self.rates.clone(),
         }
     }
 

@@ -10,6 +10,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue, Request};
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -104,6 +106,14 @@ impl Client {
     /// Sends one binary frame, an attachment.
     pub async fn send_binary(&mut self, bytes: &'static [u8]) {
         self.socket.send(Message::Binary(Bytes::from_static(bytes))).await.unwrap();
+    }
+
+    /// Sends a part of a text frame, unless the connection is closed already.
+    pub async fn send_part(&mut self, text: String, first: bool, last: bool) {
+        let code = OpCode::Data(if first { Data::Text } else { Data::Continue });
+        let part = Message::Frame(Frame::message(text, code, last));
+        // Whoever is cut off is told so by what they read.
+        let _ = self.socket.send(part).await;
     }
 
     /// Emits an event without asking for an acknowledgement.

@@ -1,0 +1,177 @@
+//! The limits of the binary on how often one may do something.
+
+use futures_util::future::join_all;
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+
+use crate::client::{Socket, User};
+use crate::support::Server;
+
+const POLLING: &str = "/ws/socket.io/?EIO=4&transport=polling";
+
+/// A server with limits, which believes the tests when they say who the client is.
+fn limited(settings: &[(&str, &str)]) -> Server {
+    Server::start(&[&[("MANGO_RATE_LIMITS", "on"), ("MANGO_TRUSTED_PROXIES", "127.0.0.1")], settings].concat())
+}
+
+/// A client at an address.
+fn at(address: &str) -> Client {
+    let headers = [("x-forwarded-for".parse().unwrap(), address.parse().unwrap())];
+    Client::builder().default_headers(headers.into_iter().collect()).build().unwrap()
+}
+
+async fn check_refused(answer: Response) {
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    let seconds: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    let problem: Value = answer.json().await.unwrap();
+    assert_eq!(problem["type"], "urn:mango:problem:too-many-requests");
+    let milliseconds = problem["retry_after_ms"].as_u64().unwrap();
+    assert!(milliseconds > 0 && milliseconds.div_ceil(1000) == seconds, "{problem} with {seconds} s");
+}
+
+#[tokio::test]
+async fn an_address_may_do_only_so_much_and_others_go_on() {
+    let server = limited(&[
+        ("MANGO_RATE_SIGN_UP", "2+1/h"),
+        ("MANGO_RATE_LOGIN", "3+1/h"),
+        ("MANGO_RATE_REFRESH", "4+1/h"),
+        ("MANGO_RATE_CONNECT", "5+1/h"),
+        ("MANGO_RATE_UPLOAD", "6+1/h"),
+    ]);
+    for (path, burst) in [("/user/create", 2), ("/auth/login", 3), ("/auth/refresh", 4), ("/user/photo_to_base64", 6)] {
+        let url = format!("{}{path}", server.url());
+        for address in ["198.51.100.1", "198.51.100.2", "2001:db8::1", "2001:db8:0:1::1"] {
+            let client = at(address);
+            for _ in 0..burst {
+                assert_ne!(client.post(&url).send().await.unwrap().status(), StatusCode::TOO_MANY_REQUESTS, "{path}");
+            }
+            check_refused(client.post(&url).send().await.unwrap()).await;
+        }
+        check_refused(at("2001:db8::ffff").post(&url).send().await.unwrap()).await;
+    }
+    // Both doors of the sockets count together, and going on with a session costs nothing.
+    let (url, client) = (format!("{}{POLLING}", server.url()), at("198.51.100.3"));
+    for _ in 0..4 {
+        let open = client.get(&url).send().await.unwrap().text().await.unwrap();
+        let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
+        let session = format!("{url}&sid={}", open["sid"].as_str().unwrap());
+        assert_eq!(client.post(&session).body("40").send().await.unwrap().status(), StatusCode::OK);
+    }
+    let websocket = || {
+        let upgrade = client.get(url.replace("polling", "websocket")).header("connection", "upgrade");
+        let upgrade = upgrade.header("upgrade", "websocket").header("sec-websocket-version", "13");
+        upgrade.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").send()
+    };
+    assert_eq!(websocket().await.unwrap().status(), StatusCode::SWITCHING_PROTOCOLS);
+    check_refused(websocket().await.unwrap()).await;
+    check_refused(client.get(&url).send().await.unwrap()).await;
+    assert_eq!(at("198.51.100.4").get(&url).send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_user_may_do_only_so_much_over_http_and_sockets_together() {
+    let server = limited(&[("MANGO_RATE_READ", "5+1/h"), ("MANGO_RATE_SEND", "2+1/h"), ("MANGO_RATE_CREATE", "1+1/h")]);
+    let url = server.url();
+    let ada = User::sign_up(url, "+31612345678", None).await;
+    // To connect is to read.
+    let mut socket = Socket::connect(url, &ada).await;
+    let group = json!({"chat": {"name": "Tea", "is_group": true, "members_array": []}});
+    let made = socket.call("create_chat", group.clone()).await;
+    assert_eq!(socket.call("create_chat", group).await["error"]["status"], 429);
+    let chat = &made["chat"]["id"];
+    let message = json!({"message": {"chat_id": chat, "content": "hello", "message_type": "text"}});
+    assert_eq!(socket.call("send_message", message.clone()).await["ok"], true);
+    let post = || {
+        let body = json!({"content": "hello", "message_type": "text"});
+        ada.http.post(format!("{url}/message/{chat}")).bearer_auth(&ada.access).json(&body).send()
+    };
+    let posted = post().await.unwrap();
+    assert_eq!(
+        (posted.status(), &posted.headers()["ratelimit"]),
+        (StatusCode::CREATED, &"\"send\";r=0;t=7200".parse().unwrap())
+    );
+    check_refused(post().await.unwrap()).await;
+    let error = socket.call("send_message", message).await["error"].clone();
+    assert!(error["status"] == 429 && error["retry_after_ms"].as_u64().unwrap() > 3_500_000, "{error}");
+    for _ in 0..2 {
+        ada.get(url, "/chat").await;
+        assert_eq!(socket.call("sync", json!({"chats": {}})).await["ok"], true);
+    }
+    assert_eq!(socket.call("sync", json!({"chats": {}})).await["error"]["status"], 429);
+    let metrics = Client::new().get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("mango_rate_limited_total{rate=\"send\"} 2"), "{metrics}");
+}
+
+#[tokio::test]
+async fn guesses_at_a_password_have_to_wait_and_its_owner_does_not() {
+    let server = limited(&[]);
+    let url = server.url();
+    let ada = User::sign_up(url, "+31612345678", None).await;
+    let guess = |client: Client| {
+        let form = [("username", "+31612345678"), ("password", "not the right password")];
+        client.post(format!("{url}/auth/login")).form(&form).send()
+    };
+    // All at once: each counts before it is known to be wrong.
+    let stranger = at("198.51.100.9");
+    let guesses = join_all((0..20).map(|_| guess(stranger.clone()))).await;
+    let statuses: Vec<_> = guesses.into_iter().map(|answer| answer.unwrap().status()).collect();
+    let wrong = statuses.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count();
+    // The five that are free, and what a slow machine took a second for.
+    assert!((5..=8).contains(&wrong), "{statuses:?}");
+    check_refused(guess(stranger).await.unwrap()).await;
+    User::log_in(url, ada.id, "+31612345678").await;
+}
+
+#[tokio::test]
+async fn a_busy_honest_client_meets_no_limit() {
+    let server = limited(&[]);
+    let url = server.url();
+    let people =
+        join_all((0..20).map(|n| async move { User::sign_up(url, &format!("+316123456{n:02}"), None).await })).await;
+    join_all(people.iter().map(|user| async move {
+        let mut socket = Socket::connect(url, user).await;
+        let group = json!({"chat": {"name": "Tea", "is_group": true, "members_array": []}});
+        let chat = socket.call("create_chat", group).await["chat"]["id"].clone();
+        for _ in 0..90 {
+            let message = json!({"message": {"chat_id": chat, "content": "hello", "message_type": "text"}});
+            assert_eq!(socket.call("send_message", message).await["ok"], true);
+            user.get(url, &format!("/message/{chat}")).await;
+        }
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_has_only_so_many_sockets_over_both_doors() {
+    let server = limited(&[("MANGO_MAX_SOCKETS_PER_ADDRESS", "3"), ("MANGO_MAX_SOCKETS_PER_USER", "2")]);
+    let (url, client) = (format!("{}{POLLING}", server.url()), at("198.51.100.3"));
+    let ada = User::sign_up(server.url(), "+31612345678", None).await;
+    let polling = client.get(&url).send().await.unwrap().text().await.unwrap();
+    let websocket = || {
+        let upgrade = client.get(url.replace("polling", "websocket")).header("connection", "upgrade");
+        let upgrade = upgrade.header("upgrade", "websocket").header("sec-websocket-version", "13");
+        upgrade.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").send()
+    };
+    let (one, two) = (websocket().await.unwrap(), websocket().await.unwrap());
+    assert_eq!([one.status(), two.status()], [StatusCode::SWITCHING_PROTOCOLS; 2]);
+    check_refused(websocket().await.unwrap()).await;
+    check_refused(client.get(&url).send().await.unwrap()).await;
+    assert_eq!(at("198.51.100.4").get(&url).send().await.unwrap().status(), StatusCode::OK);
+
+    // A place is free again once a socket has ended, by either door.
+    let sid = polling.split('"').nth(3).unwrap();
+    client.post(format!("{url}&sid={sid}")).body("1").send().await.unwrap();
+    drop((one.upgrade().await.unwrap(), two));
+    for _ in 0..3 {
+        let until_let_in = async { while client.get(&url).send().await.unwrap().status() != StatusCode::OK {} };
+        tokio::time::timeout(crate::SOON, until_let_in).await.unwrap();
+    }
+    check_refused(client.get(&url).send().await.unwrap()).await;
+
+    let _sockets = (Socket::connect(server.url(), &ada).await, Socket::connect(server.url(), &ada).await);
+    let refused = tokio::spawn({
+        let (url, ada) = (server.url().to_owned(), ada);
+        async move { Socket::connect(&url, &ada).await }
+    });
+    assert!(refused.await.is_err(), "a third socket of one user is not let in");
+}

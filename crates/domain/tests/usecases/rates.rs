@@ -1,0 +1,73 @@
+//! What may be done only so often.
+
+use std::net::IpAddr;
+
+use mango_domain::Error;
+use mango_domain::model::{Rate, Subject, UserId, Visit};
+use mango_testkit::build::phone;
+use mango_testkit::memory::FixedRates;
+
+use crate::{House, check_refused, password};
+
+impl House {
+    async fn try_from(&self, phone: &str, password: &str, address: &str) -> mango_domain::Result<()> {
+        let visit = Visit { address: Some(address.parse::<IpAddr>().expect("an address")), ..Visit::default() };
+        self.cases.log_in.run(phone, password.to_owned(), visit).await.map(drop)
+    }
+}
+
+fn check_too_many(outcome: mango_domain::Result<()>) {
+    match outcome {
+        Err(Error::TooMany { retry_after }) => assert_eq!(retry_after, FixedRates::RETRY_AFTER),
+        other => unreachable!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn whoever_guesses_has_to_wait_and_the_owner_elsewhere_does_not() {
+    const STRANGER: &str = "198.51.100.9";
+    let house = House::new();
+    house.user(1).await;
+    house.memory.rates.limit_attempts(3);
+    let (known, good) = (phone(1), password(1));
+    // However the phone is written, it is the same account; one that nobody has is treated alike.
+    let spaced = format!(" {} ", known.as_str());
+    for phones in [[known.as_str(), spaced.as_str(), known.as_str()], ["+31699999999"; 3], ["nobody"; 3]] {
+        for phone in phones {
+            let refused = house.try_from(phone, "wrong password", STRANGER).await;
+            check_refused(refused, "unauthenticated Credentials");
+        }
+        check_too_many(house.try_from(phones[0], "wrong password", STRANGER).await);
+    }
+    check_too_many(house.try_from(known.as_str(), &good, STRANGER).await);
+    house.try_from(known.as_str(), &good, "203.0.113.7").await.expect("the owner logs in");
+    check_too_many(house.try_from(known.as_str(), &good, STRANGER).await);
+}
+
+#[tokio::test]
+async fn a_right_password_makes_up_for_wrong_ones() {
+    let house = House::new();
+    house.user(1).await;
+    house.memory.rates.limit_attempts(3);
+    for _ in 0..5 {
+        for _ in 0..2 {
+            let refused = house.try_from(phone(1).as_str(), "wrong password", "203.0.113.7").await;
+            check_refused(refused, "unauthenticated Credentials");
+        }
+        house.try_from(phone(1).as_str(), &password(1), "203.0.113.7").await.expect("log in");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_counts_each_subject_by_itself() {
+    let house = House::new();
+    house.memory.rates.limit(Rate::Send, 2);
+    for user in [1, 2].map(UserId::new) {
+        for left in [1, 0] {
+            let standing = house.cases.limit.take(Rate::Send, Subject::User(user)).expect("a limit");
+            assert_eq!((standing.left, standing.retry_after), (left, None));
+        }
+        check_too_many(house.cases.limit.run(Rate::Send, Subject::User(user)));
+        house.cases.limit.run(Rate::Read, Subject::User(user)).expect("another rate, without a limit");
+    }
+}
