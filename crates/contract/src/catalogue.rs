@@ -57,6 +57,8 @@ pub const CHAT_UNPINNED: &str = "chat_unpinned";
 
 /// `user_changed`.
 pub const USER_CHANGED: &str = "user_changed";
+/// `hanging_up`.
+pub const HANGING_UP: &str = "hanging_up";
 
 /// Every event there is.
 pub const EVENTS: &[EventSpec] = &[
@@ -147,5 +149,11 @@ pub const EVENTS: &[EventSpec] = &[
         },
         payload: "{id, name, photo, version}",
         meaning: "A user has another name or photo.",
+    },
+    EventSpec {
+        name: HANGING_UP,
+        direction: Direction::FromServer { audience: "a socket that is about to be disconnected" },
+        payload: "{reason}",
+        meaning: "The server is about to disconnect the socket, or to break all connections off.",
     },
 ];

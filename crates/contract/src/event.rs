@@ -156,6 +156,46 @@ impl ChatChanged {
     }
 }
 
+/// Why the server disconnects a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HangUpReason {
+    /// It does not read what it is sent.
+    Slow,
+    /// It sends more than can be handled, and asks for no acknowledgement that could say so.
+    Flood,
+    /// Its session has ended.
+    SessionEnded,
+    /// Its token has expired.
+    TokenExpired,
+    /// The server is about to stop.
+    ShuttingDown,
+}
+
+impl HangUpReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [Self::Slow, Self::Flood, Self::SessionEnded, Self::TokenExpired, Self::ShuttingDown];
+
+    /// The reason as it is on the wire and in metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Flood => "flood",
+            Self::SessionEnded => "session_ended",
+            Self::TokenExpired => "token_expired",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+/// `hanging_up`: the server is about to disconnect the socket, or to break all connections off.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct HangingUp {
+    /// Why.
+    pub reason: HangUpReason,
+}
+
 /// `ready`: the socket is in its rooms.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Ready {
@@ -178,6 +218,18 @@ impl Ready {
             session_id: principal.session.get(),
             epoch: epoch.as_str().to_owned(),
             expires_at: WireTime(principal.expires_at),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_reasons_are_those_on_the_wire() {
+        for reason in HangUpReason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.word());
         }
     }
 }

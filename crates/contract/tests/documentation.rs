@@ -1,6 +1,7 @@
 //! `docs/events.md` says of every event and every message type what the code says.
 
 use mango_contract::catalogue::{Direction, EVENTS};
+use mango_contract::event::HangUpReason;
 use mango_domain::model::MessageType;
 
 const PAGE: &str = include_str!("../../../docs/events.md");
@@ -26,6 +27,14 @@ fn no_event_is_documented_that_does_not_exist() {
     let documented = PAGE.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
     for name in documented {
         assert!(EVENTS.iter().any(|event| event.name == name), "there is no event {name}");
+    }
+}
+
+#[test]
+fn every_reason_to_hang_up_is_documented() {
+    for reason in HangUpReason::ALL {
+        let row = format!("| `{}` |", reason.word());
+        assert!(PAGE.contains(&row), "docs/events.md lacks the row {row}");
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use mango_contract::event::Ready;
+use mango_contract::event::{HangUpReason, Ready};
 use mango_contract::{Problem, catalogue};
 use mango_domain::error::{Unauthenticated, chain};
 use mango_domain::model::{ConnectionId, Principal, Rate, Subject, UserId};
@@ -20,11 +20,13 @@ use serde_json::Value;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
+use socketioxide::{SendError, SocketError};
 use tokio::sync::mpsc;
 
 use crate::connection::{Call, Connection, Mailbox};
 use crate::hub::Context;
 use crate::on::Verb;
+use crate::outlet::Outlet;
 use crate::places::{Place, Places};
 use crate::rooms;
 
@@ -79,7 +81,9 @@ async fn admit(
 
 async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal, place: Place<UserId>) -> Result<()> {
     let hub = &context.hub;
-    let connection = Arc::new(Connection::new(Arc::clone(context), socket.id, connection_id(socket), principal, place));
+    let outlet = socket.req_parts().extensions.get::<Outlet>().cloned();
+    let connection = Connection::new(Arc::clone(context), connection_id(socket), principal, outlet, place);
+    let connection = Arc::new(connection);
     let (sender, calls) = mpsc::channel(hub.options().max_incoming);
     listen(socket, &Arc::new(Mailbox::new(sender, Arc::clone(&connection))));
 
@@ -126,17 +130,22 @@ fn listen(socket: &SocketRef, mailbox: &Arc<Mailbox>) {
 /// Tells the client that its socket is in its rooms. Looks again, now that the socket can be found, whether something happened
 /// while it could not be.
 fn greet(context: &Context, socket: SocketRef) {
-    let overtaken = socket.extensions.get::<Arc<Mailbox>>().is_some_and(|mailbox| {
-        let connection = mailbox.connection();
-        connection.is_barred() || context.hub.has_ended(connection.principal().session)
-    });
-    if overtaken || context.hub.closing().is_cancelled() {
-        return context.hub.hang_up(socket);
+    let Some(mailbox) = socket.extensions.get::<Arc<Mailbox>>() else { return };
+    let connection = mailbox.connection();
+    let overtaken = match connection.barred() {
+        None if context.hub.has_ended(connection.principal().session) => Some(HangUpReason::SessionEnded),
+        None if context.hub.closing().is_cancelled() => Some(HangUpReason::ShuttingDown),
+        barred => barred,
+    };
+    if let Some(reason) = overtaken {
+        return context.hub.hang_up(socket, reason);
     }
     let Some(ready) = socket.extensions.remove::<Ready>() else { return };
     metrics::counter!("mango_events_published_total", "event" => catalogue::READY).increment(1);
-    if let Err(error) = socket.emit(catalogue::READY, &ready) {
-        tracing::debug!(%error, "a socket was gone before it was told that it is ready");
+    match socket.emit(catalogue::READY, &ready) {
+        Ok(()) => {}
+        Err(SendError::Socket(SocketError::InternalChannelFull)) => context.hub.hang_up(socket, HangUpReason::Slow),
+        Err(error) => tracing::debug!(%error, "a socket was gone before it was told that it is ready"),
     }
 }
 

@@ -4,19 +4,21 @@ use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use mango_contract::event::HangUpReason;
 use mango_contract::{Ack, Problem, ProblemKind};
 use mango_domain::error::chain;
 use mango_domain::model::{ChatId, ConnectionId, Origin, Principal, Subject, UserId};
 use mango_domain::{Error, FailureKind};
+use serde_json::value::to_raw_value;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::FromMessageParts;
-use socketioxide::socket::{Sid, Socket};
+use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 use socketioxide_core::{Str, Value};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -24,6 +26,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::hub::Context;
 use crate::on::{self, Done, Verb};
+use crate::outlet::{Outlet, ack_size};
 use crate::places::Place;
 use crate::rooms;
 
@@ -44,19 +47,24 @@ pub(crate) struct Call {
     /// The name and the arguments as a JSON array. Attachments are not taken; their place in the text is held by an object, which is
     /// refused wherever a text or a number is expected.
     text: Str,
-    ack: AckSender,
-    /// Whether the client asked for an acknowledgement.
-    wants_ack: bool,
+    reply: Option<Reply>,
+}
+
+/// Where an acknowledgement goes, if the client asked for one.
+struct Reply {
+    sender: AckSender,
+    /// The number that the client gave to its question.
+    id: i64,
 }
 
 impl FromMessageParts<LocalAdapter> for Call {
     type Error = Infallible;
 
     fn from_message_parts(socket: &Arc<Socket>, value: &mut Value, ack: &Option<i64>) -> Result<Self, Infallible> {
-        let wants_ack = ack.is_some();
-        let ack = AckSender::from_message_parts(socket, value, ack)?;
+        let sender = AckSender::from_message_parts(socket, value, ack)?;
+        let reply = ack.map(|id| Reply { sender, id });
         let text = value.as_str().cloned().unwrap_or_default();
-        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), text, ack, wants_ack })
+        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), text, reply })
     }
 }
 
@@ -64,18 +72,20 @@ impl FromMessageParts<LocalAdapter> for Call {
 pub(crate) struct Job {
     verb: Verb,
     text: Str,
-    ack: AckSender,
+    reply: Option<Reply>,
 }
 
 /// Where a socket's events wait. The socket owns it: when the socket is gone, however it went, the task comes to its end.
 pub(crate) struct Mailbox {
     sender: Mutex<Option<mpsc::Sender<Job>>>,
     connection: Arc<Connection>,
+    /// Whether the socket is being disconnected.
+    shut: AtomicBool,
 }
 
 impl Mailbox {
     pub(crate) fn new(sender: mpsc::Sender<Job>, connection: Arc<Connection>) -> Self {
-        Self { sender: Mutex::new(Some(sender)), connection }
+        Self { sender: Mutex::new(Some(sender)), connection, shut: AtomicBool::new(false) }
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -101,7 +111,7 @@ impl Mailbox {
             None => false,
             Some(sender) => match sender.try_reserve() {
                 Ok(place) if waiting <= context.hub.options().max_incoming_bytes => {
-                    return place.send(Job { verb, text: call.text, ack: call.ack });
+                    return place.send(Job { verb, text: call.text, reply: call.reply });
                 }
                 Ok(_) | Err(TrySendError::Full(())) => true,
                 Err(TrySendError::Closed(())) => false,
@@ -115,24 +125,29 @@ impl Mailbox {
     fn refuse(&self, verb: Verb, call: Call, problem: &Problem, flood: bool) {
         let outcome = if flood { "failed" } else { "dropped" };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
-        if call.wants_ack {
-            self.connection.acknowledge(call.ack, &Ack::Refused(problem.clone()));
+        if let Some(reply) = call.reply {
+            self.connection.acknowledge(reply, &Ack::Refused(problem.clone()));
         } else if flood {
             tracing::warn!(user = %self.connection.principal().user, "a socket sends more than can be handled");
-            metrics::counter!("mango_sockets_hung_up_total", "reason" => "flood").increment(1);
-            self.connection.context().hub.hang_up(call.socket);
+            self.connection.context().hub.hang_up(call.socket, HangUpReason::Flood);
         }
     }
 
     /// Takes no more events. Those that wait are still handled.
     pub(crate) fn close(&self) {
+        self.connection.closed.store(true, Ordering::Release);
         self.lock().take();
+        if let Some(outlet) = &self.connection.outlet {
+            outlet.wake();
+        }
     }
 
-    /// Takes no more events, and lets those that wait go unhandled.
-    pub(crate) fn bar(&self) {
-        self.connection.barred.store(true, Ordering::Release);
+    /// Takes no more events, and lets those that wait go unhandled; whether this is the first time.
+    #[must_use]
+    pub(crate) fn shut(&self, reason: HangUpReason) -> bool {
+        self.connection.bar(reason);
         self.close();
+        !self.shut.swap(true, Ordering::AcqRel)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Job>>> {
@@ -143,14 +158,18 @@ impl Mailbox {
 /// A connected socket, apart from socketioxide: who it is and what is allowed.
 pub(crate) struct Connection {
     context: Arc<Context>,
-    sid: Sid,
     id: ConnectionId,
     principal: Mutex<Principal>,
-    barred: AtomicBool,
+    /// Why the socket was told to go.
+    barred: OnceLock<HangUpReason>,
+    /// Whether no more events come.
+    closed: AtomicBool,
+    /// What waits to be sent to the client.
+    outlet: Option<Outlet>,
     /// How many bytes wait to be handled or are being handled.
     waiting: AtomicUsize,
     /// The requests that are being handled and have not been answered.
-    unanswered: Mutex<HashMap<u64, AckSender>>,
+    unanswered: Mutex<HashMap<u64, Reply>>,
     next_request: AtomicU64,
     _place: Place<UserId>,
 }
@@ -158,18 +177,19 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(
         context: Arc<Context>,
-        sid: Sid,
         id: ConnectionId,
         principal: Principal,
+        outlet: Option<Outlet>,
         place: Place<UserId>,
     ) -> Self {
         let principal = Mutex::new(principal);
         Self {
             context,
-            sid,
             id,
             principal,
-            barred: AtomicBool::new(false),
+            barred: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            outlet,
             waiting: AtomicUsize::new(0),
             unanswered: Mutex::default(),
             next_request: AtomicU64::new(0),
@@ -190,15 +210,22 @@ impl Connection {
         *self.principal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the socket was told to go.
-    pub(crate) fn is_barred(&self) -> bool {
-        self.barred.load(Ordering::Acquire)
+    /// Why the socket was told to go, if it was.
+    pub(crate) fn barred(&self) -> Option<HangUpReason> {
+        self.barred.get().copied()
+    }
+
+    /// Takes note that the socket has to go. The first reason counts.
+    fn bar(&self, reason: HangUpReason) {
+        if self.barred.set(reason).is_ok() {
+            metrics::counter!("mango_sockets_hung_up_total", "reason" => reason.word()).increment(1);
+        }
     }
 
     /// Goes on under a fresh token of the same user. The socket now lives and ends with the session of that token.
     pub(crate) fn renew(&self, fresh: Principal) {
         let old = std::mem::replace(&mut *self.principal.lock().unwrap_or_else(PoisonError::into_inner), fresh);
-        if let Some(socket) = self.context.hub.socket(self.sid).filter(|_| old.session != fresh.session) {
+        if let Some((socket, _)) = self.context.hub.find(&self.id).filter(|_| old.session != fresh.session) {
             socket.leave(rooms::session(old.session));
             socket.join(rooms::session(fresh.session));
         }
@@ -206,7 +233,7 @@ impl Connection {
 
     /// Puts the socket into the rooms of these chats. Whether it is in them now and was not before.
     pub(crate) fn enter(&self, chats: &[ChatId]) -> bool {
-        let Some(socket) = self.context.hub.socket(self.sid) else { return false };
+        let Some((socket, _)) = self.context.hub.find(&self.id) else { return false };
         let there: HashSet<_> = socket.rooms().into_iter().collect();
         let mut missing: Vec<String> = chats.iter().copied().map(rooms::chat).collect();
         missing.retain(|room| !there.contains(room.as_str()));
@@ -214,7 +241,7 @@ impl Connection {
             return false;
         }
         socket.join(missing);
-        let barred = self.is_barred();
+        let barred = self.barred().is_some();
         if barred {
             // It was told to go meanwhile, and is to hear of nothing more.
             socket.leave_all();
@@ -223,17 +250,37 @@ impl Connection {
     }
 
     /// Ends the connection from this side.
-    pub(crate) fn hang_up(&self, reason: &'static str) {
-        metrics::counter!("mango_sockets_hung_up_total", "reason" => reason).increment(1);
+    pub(crate) fn hang_up(&self, reason: HangUpReason) {
         // A socket that is not there yet finds the bar when it comes.
-        self.barred.store(true, Ordering::Release);
-        if let Some(socket) = self.context.hub.socket(self.sid) {
-            self.context.hub.hang_up(socket);
+        self.bar(reason);
+        if let Some((socket, _)) = self.context.hub.find(&self.id) {
+            self.context.hub.hang_up(socket, reason);
+        }
+    }
+
+    /// Makes room for a packet that is about to be sent; says no when too much waits for the socket.
+    #[must_use]
+    pub(crate) fn admit(&self, size: usize) -> bool {
+        let limit = self.context.hub.options().max_outgoing_bytes;
+        self.outlet.as_ref().is_none_or(|outlet| outlet.admit(size, limit))
+    }
+
+    /// Whether so much waits for the socket that nothing more is done for it until its client reads on.
+    fn is_held(&self) -> bool {
+        let limit = self.context.hub.options().max_outgoing_bytes / 4;
+        !self.closed.load(Ordering::Acquire) && self.outlet.as_ref().is_some_and(|outlet| outlet.waiting() > limit)
+    }
+
+    /// Waits until the client has read on, or no more events come.
+    async fn released(&self) {
+        if let Some(outlet) = &self.outlet {
+            outlet.wait_while(|| self.is_held()).await;
         }
     }
 
     /// Handles the events of the socket in their order, until there are no more. Messages do not wait for each other's commit: they
-    /// are handed to the store in their order, which keeps it; every other event waits for those before it.
+    /// are handed to the store in their order, which keeps it; every other event waits for those before it, and all of them wait
+    /// for a client that does not read what it was sent.
     pub(crate) async fn serve(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>) {
         let open = metrics::gauge!("mango_sockets");
         open.increment(1.0);
@@ -244,15 +291,17 @@ impl Connection {
         let mut expired = false;
         let mut running = FuturesUnordered::new();
         loop {
+            let held = self.is_held() && !jobs.is_closed();
             tokio::select! {
                 biased;
                 () = &mut expiry, if !expired => {
                     expired = true;
-                    self.hang_up("expired");
+                    self.hang_up(HangUpReason::TokenExpired);
                 }
                 () = &mut closing, if !jobs.is_closed() => jobs.close(),
                 Some(()) = running.next(), if !running.is_empty() => {}
-                job = jobs.recv(), if running.len() < PIPELINE => match job {
+                () = self.released(), if held => {}
+                job = jobs.recv(), if !held && running.len() < PIPELINE => match job {
                     None => break,
                     Some(job) if job.verb == Verb::SendMessage => running.push(self.handle(job)),
                     Some(job) => {
@@ -291,16 +340,18 @@ impl Connection {
     }
 
     async fn handle(&self, job: Job) {
-        let Job { verb, text, ack } = job;
-        let outcome = if self.is_barred() { "dropped" } else { self.answer(verb, &text, ack).await };
+        let Job { verb, text, reply } = job;
+        let outcome = if self.barred().is_some() { "dropped" } else { self.answer(verb, &text, reply).await };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
         self.waiting.fetch_sub(text.len(), Ordering::Relaxed);
     }
 
-    async fn answer(&self, verb: Verb, text: &str, ack: AckSender) -> &'static str {
+    async fn answer(&self, verb: Verb, text: &str, reply: Option<Reply>) -> &'static str {
         let started = Instant::now();
         let request = self.next_request.fetch_add(1, Ordering::Relaxed);
-        self.unanswered().insert(request, ack);
+        if let Some(reply) = reply {
+            self.unanswered().insert(request, reply);
+        }
         let origin = Origin { connection: self.id.clone(), request };
         let answer = AssertUnwindSafe(on::run(self, verb, text, origin)).catch_unwind().await;
         metrics::histogram!("mango_socket_event_duration_seconds", "event" => verb.name()).record(started.elapsed());
@@ -320,23 +371,31 @@ impl Connection {
     /// Answers a request that has not been answered yet. One that changed a chat is answered by the publisher, so that the answer
     /// takes its place among the events of the chat; any other by its handler.
     pub(crate) fn answer_request(&self, request: u64, answer: &Ack<Done>) {
-        let ack = self.unanswered().remove(&request);
-        if let Some(ack) = ack {
-            self.acknowledge(ack, answer);
+        let reply = self.unanswered().remove(&request);
+        if let Some(reply) = reply {
+            self.acknowledge(reply, answer);
         }
     }
 
-    fn unanswered(&self) -> std::sync::MutexGuard<'_, HashMap<u64, AckSender>> {
+    fn unanswered(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Reply>> {
         self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers an event, if it asked for that.
-    fn acknowledge(&self, ack: AckSender, answer: &Ack<Done>) {
-        match ack.send(answer) {
+    /// Answers an event.
+    fn acknowledge(&self, reply: Reply, answer: &Ack<Done>) {
+        let Reply { sender, id } = reply;
+        let answer = match to_raw_value(answer) {
+            Ok(answer) => answer,
+            Err(error) => return tracing::error!(%error, "an acknowledgement could not be written"),
+        };
+        if !self.admit(ack_size(id, &answer)) {
+            return self.hang_up(HangUpReason::Slow);
+        }
+        match sender.send(&answer) {
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
             // In a shutdown the connection is about to be closed anyway, after which the client comes back.
             Err(SendError::Socket(SocketError::InternalChannelFull)) if self.context.hub.closing().is_cancelled() => {}
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => self.hang_up("slow"),
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => self.hang_up(HangUpReason::Slow),
             Err(SendError::Serialize(error)) => tracing::error!(%error, "an acknowledgement could not be written"),
         }
     }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use engineioxide::service::NotFoundService;
-use mango_domain::model::SessionId;
+use mango_contract::catalogue;
+use mango_contract::event::{HangUpReason, HangingUp};
+use mango_domain::model::{ConnectionId, SessionId};
 use mango_domain::ports::Clock;
 use mango_domain::usecases::UseCases;
 use socketioxide::extract::SocketRef;
 use socketioxide::operators::BroadcastOperators;
-use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use socketioxide::{ParserConfig, SocketError, SocketIo, TransportType};
 use tokio::time::{Instant, sleep, timeout};
@@ -20,7 +20,9 @@ use tokio_util::task::TaskTracker;
 use crate::connect;
 use crate::connection::Mailbox;
 use crate::options::Options;
+use crate::outlet::Outlet;
 use crate::publisher::Publisher;
+use crate::service::Service;
 
 /// Where the service is to be mounted; a slash at the end does not matter.
 pub const PATH: &str = "/ws/socket.io";
@@ -40,13 +42,14 @@ const ENDED_MEMORY: Duration = Duration::from_secs(300);
 /// How long to wait before telling a socket again that it is disconnected, when there was no place in its buffer.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The hyper and tower service that speaks Engine.IO: long-polling, WebSocket, and the upgrade from one to the other.
-pub type Service = SocketIoService<NotFoundService>;
+/// How many times in a row a client that was disconnected may be seen to read nothing before its connection is broken off.
+const RETRIES: u32 = 5;
 
 /// The sockets of this process.
 #[derive(Clone)]
 pub struct Hub {
     io: SocketIo,
+    service: Service,
     shared: Arc<Shared>,
 }
 
@@ -86,7 +89,8 @@ pub fn build(options: &Options) -> (Hub, Service) {
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
     };
-    (Hub { io, shared: Arc::new(shared) }, service)
+    let service = Service::new(service);
+    (Hub { io, service: service.clone(), shared: Arc::new(shared) }, service)
 }
 
 impl Hub {
@@ -103,14 +107,20 @@ impl Hub {
 
     /// Lets nobody in any more, finishes the events that were sent, and takes note that all users are gone. Takes some seconds at most.
     ///
-    /// Then the connections are to be broken off, by who has mounted the service. Nothing is said to the clients here: they connect
-    /// again by themselves when a connection breaks, while python-socketio takes a close packet of Engine.IO as a wish of the server
-    /// to be left alone.
+    /// Then the connections are to be broken off, by who has mounted the service. The clients are told why, but not disconnected: they
+    /// connect again by themselves when a connection breaks, while python-socketio takes a close packet of Engine.IO as a wish of the
+    /// server to be left alone.
     pub async fn shutdown(&self) {
         self.shared.closing.cancel();
         self.shared.tasks.close();
         if timeout(GRACE, self.shared.tasks.wait()).await.is_err() {
             tracing::warn!(sockets = self.shared.tasks.len(), "not all events of sockets were finished in time");
+        }
+        let Some(sockets) = self.sockets() else { return };
+        metrics::counter!("mango_events_published_total", "event" => catalogue::HANGING_UP).increment(1);
+        let farewell = HangingUp { reason: HangUpReason::ShuttingDown };
+        if let Err(error) = sockets.broadcast().emit(catalogue::HANGING_UP, &farewell).await {
+            tracing::debug!(%error, "not all sockets could be told of the shutdown");
         }
     }
 
@@ -119,9 +129,13 @@ impl Hub {
         self.io.of(NAMESPACE)
     }
 
-    /// A socket by its id; `None` when it is gone or not connected yet.
-    pub(crate) fn socket(&self, sid: Sid) -> Option<SocketRef> {
-        self.sockets()?.get_socket(sid)
+    /// The socket of a connection, and its mailbox; `None` when it is gone or not connected yet. A client that leaves and comes back
+    /// over the same transport has a socket with the same id, which is not the one of the connection that it left.
+    pub(crate) fn find(&self, connection: &ConnectionId) -> Option<(SocketRef, Arc<Mailbox>)> {
+        let (sid, _) = connection.0.split_once('.')?;
+        let socket = self.sockets()?.get_socket(sid.parse::<Sid>().ok()?)?;
+        let mailbox = socket.extensions.get::<Arc<Mailbox>>()?;
+        (mailbox.connection().id() == connection).then_some((socket, mailbox))
     }
 
     pub(crate) fn options(&self) -> &Options {
@@ -138,18 +152,50 @@ impl Hub {
 
     /// Disconnects a socket. From now on it gets nothing more and what it sent is not handled any more, also while there is no place
     /// in its buffer to tell it so.
-    pub(crate) fn hang_up(&self, socket: SocketRef) {
-        if let Some(mailbox) = socket.extensions.get::<Arc<Mailbox>>() {
-            mailbox.bar();
+    pub(crate) fn hang_up(&self, socket: SocketRef, reason: HangUpReason) {
+        let Some(mailbox) = socket.extensions.get::<Arc<Mailbox>>() else { return };
+        if !mailbox.shut(reason) {
+            return;
         }
         socket.leave_all();
-        if let Err(SocketError::InternalChannelFull) = socket.clone().disconnect() {
-            // The wait ends at the latest when the missing heartbeat closes the connection.
-            tokio::spawn(async move {
-                while let Err(SocketError::InternalChannelFull) = socket.clone().disconnect() {
-                    sleep(RETRY).await;
-                }
-            });
+        if let Err(error) = socket.emit(catalogue::HANGING_UP, &HangingUp { reason }) {
+            tracing::debug!(%error, reason = reason.word(), "a socket could not be told why it is hung up on");
+        }
+        let is_told = tell_off(&socket);
+        tokio::spawn(self.clone().see_off(socket, is_told));
+    }
+
+    /// Sees to it that a socket that was hung up on is told, or is broken off when its client reads nothing, so that what waits for it
+    /// takes no memory any longer.
+    async fn see_off(self, socket: SocketRef, mut is_told: bool) {
+        let Some(outlet) = socket.req_parts().extensions.get::<Outlet>() else {
+            while !is_told {
+                sleep(RETRY).await;
+                is_told = tell_off(&socket);
+            }
+            return;
+        };
+        let (mut taken, mut idle) = (outlet.taken(), 0);
+        loop {
+            sleep(RETRY).await;
+            is_told = is_told || tell_off(&socket);
+            let before = std::mem::replace(&mut taken, outlet.taken());
+            idle = if taken == before { idle + 1 } else { 0 };
+            let reads = match outlet.wire() {
+                Some(_) => !outlet.is_blocked(),
+                // There is at least the word that it is disconnected to be polled for.
+                None => idle == 0,
+            };
+            if is_told && reads {
+                return;
+            }
+            if idle == RETRIES {
+                tracing::debug!(sid = %socket.id, "a client that was hung up on reads nothing");
+                return match outlet.wire() {
+                    Some(wire) => wire.cancel(),
+                    None => self.service.close_polling(socket.id).await,
+                };
+            }
         }
     }
 
@@ -165,6 +211,12 @@ impl Hub {
     pub(crate) fn has_ended(&self, session: SessionId) -> bool {
         self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&session)
     }
+}
+
+/// Tells a socket that it is disconnected; whether there was a place for that, or it is gone already.
+fn tell_off(socket: &SocketRef) -> bool {
+    // One that is gone may have come back over the same transport, under the same id.
+    !socket.connected() || !matches!(socket.clone().disconnect(), Err(SocketError::InternalChannelFull))
 }
 
 /// What sockets need to do their work.

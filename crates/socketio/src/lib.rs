@@ -34,13 +34,17 @@ mod connection;
 mod hub;
 mod on;
 mod options;
+mod outlet;
 mod places;
 mod presence;
 mod publisher;
 mod rooms;
+mod service;
 
-pub use hub::{Hub, PATH, Service, build};
+pub use hub::{Hub, PATH, build};
 pub use options::Options;
+pub use outlet::{Metered, Outlet};
 pub use places::{Place, Places};
 pub use presence::MemoryPresence;
 pub use publisher::Publisher;
+pub use service::Service;

@@ -19,6 +19,9 @@ pub struct Options {
     pub max_message: usize,
     /// How many packets may wait for a socket that reads slowly. One more, and it is hung up on.
     pub max_outgoing: usize,
+    /// How many bytes the packets of over 1 KiB among them may have together. One more packet, and the socket is hung up on; while a
+    /// quarter of this waits, the events that it sends are not handled.
+    pub max_outgoing_bytes: usize,
     /// How many events of one socket may wait to be handled. One more is refused with a 503 in its acknowledgement, or, when it asks
     /// for none, gets the socket hung up on.
     pub max_incoming: usize,
@@ -34,7 +37,8 @@ impl Options {
         // JSON can write one byte as six (`\u0001`). The rest is room for everything around the content, and for the ids of a
         // group of 10,000 members.
         let max_message = max_content.saturating_mul(6).saturating_add(256 * 1024);
-        // Clients that come back send at once all that they could not send meanwhile, and that is to find a place.
+        // Clients that come back send at once all that they could not send meanwhile, and that is to find a place. So is what a
+        // burst holds for a client that reads.
         let (least, several) = (32 * 1024 * 1024, max_message.saturating_mul(8));
         Self {
             ping_interval: Duration::from_secs(25),
@@ -44,6 +48,7 @@ impl Options {
             max_per_user: 50,
             max_message,
             max_outgoing: 4096,
+            max_outgoing_bytes: if several > least { several } else { least },
             max_incoming: 4096,
             max_incoming_bytes: if several > least { several } else { least },
         }

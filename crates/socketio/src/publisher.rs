@@ -5,25 +5,30 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use mango_contract::ack::{LikeAck, MessageAck};
-use mango_contract::event::{ChatChanged, ChatCreated, ChatPinned, MessageLiked, NewMessage};
+use mango_contract::event::{ChatChanged, ChatCreated, ChatPinned, HangUpReason, MessageLiked, NewMessage};
 use mango_contract::user::UserBriefReply;
 use mango_contract::{Ack, catalogue};
 use mango_domain::model::{ConnectionId, Event, Message, Origin, SessionId};
 use mango_domain::ports::Events;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use socketioxide::extract::SocketRef;
-use socketioxide::socket::Sid;
+use socketioxide::operators::BroadcastOperators;
 use socketioxide::{BroadcastError, SendError, SocketError};
 use tokio::time::Instant;
 
 use crate::connection::Mailbox;
 use crate::hub::Hub;
 use crate::on::Done;
+use crate::outlet::{event_size, is_counted};
 use crate::rooms;
 
 /// How long after a buffer was full every buffer is looked at before anything is sent.
 const UNDER_PRESSURE: Duration = Duration::from_secs(10);
+
+/// How many times to tell of an event that somebody has lost.
+const RETELLINGS: u32 = 3;
 
 /// Whom an event is for.
 struct Audience {
@@ -59,6 +64,7 @@ impl Events for Publisher {
         match event {
             Event::ChatCreated { chat, name, kind, members, version, only } => {
                 let payload = ChatCreated::new(chat, name.as_ref(), kind, &members, version);
+                let changed = ChatChanged::new(chat, version);
                 match only {
                     Some(connection) => self.tell_one(&connection, catalogue::CHAT_CREATED, &payload),
                     None => {
@@ -68,7 +74,7 @@ impl Events for Publisher {
                             let members: Vec<String> = members.iter().copied().map(rooms::user).collect();
                             let Ok(()) = sockets.within(members).join(room.clone()).await;
                         }
-                        self.tell(Audience::all(room), catalogue::CHAT_CREATED, &payload).await;
+                        self.tell(&Audience::all(room), catalogue::CHAT_CREATED, &payload, Some(&changed)).await;
                     }
                 }
             }
@@ -76,21 +82,22 @@ impl Events for Publisher {
             Event::LikeToggled { like, origin } => {
                 let asking = self.answer(origin.as_ref(), || Done::Like(LikeAck::from(&like)));
                 let audience = Audience { except: asking, ..Audience::all(rooms::chat(like.chat)) };
-                self.tell(audience, catalogue::MESSAGE_LIKED, &MessageLiked::from(&like)).await;
+                let changed = ChatChanged::new(like.chat, like.version);
+                self.tell(&audience, catalogue::MESSAGE_LIKED, &MessageLiked::from(&like), Some(&changed)).await;
             }
             Event::PinToggled { pin } => {
                 let name = if pin.pinned { catalogue::CHAT_PINNED } else { catalogue::CHAT_UNPINNED };
-                self.tell(Audience::all(rooms::user(pin.user)), name, &ChatPinned::from(&pin)).await;
+                self.tell(&Audience::all(rooms::user(pin.user)), name, &ChatPinned::from(&pin), None).await;
             }
             Event::ChatChanged { chat, version } => {
                 let payload = ChatChanged::new(chat, version);
-                self.tell(Audience::all(rooms::chat(chat)), catalogue::CHAT_CHANGED, &payload).await;
+                self.tell(&Audience::all(rooms::chat(chat)), catalogue::CHAT_CHANGED, &payload, None).await;
             }
             Event::UserChanged { user, chats } => {
                 // Who is in several of the rooms is told once.
                 let rooms = chats.into_iter().map(rooms::chat).chain([rooms::user(user.id)]).collect();
                 let audience = Audience { rooms, except: None, without: None };
-                self.tell(audience, catalogue::USER_CHANGED, &UserBriefReply::from(&user)).await;
+                self.tell(&audience, catalogue::USER_CHANGED, &UserBriefReply::from(&user), None).await;
             }
             Event::SessionsEnded { sessions } => self.end(&sessions),
         }
@@ -103,72 +110,107 @@ impl Publisher {
         let asking = self.answer(origin, || Done::Message(MessageAck::new(message)));
         let (room, own) = (rooms::chat(message.chat), rooms::user(message.sender));
         let payload = NewMessage::from(message);
+        let changed = ChatChanged::new(message.chat, message.version);
         if message.client_id.is_none() {
             let audience = Audience { except: asking, ..Audience::all(room) };
-            return self.tell(audience, catalogue::NEW_MESSAGE, &payload).await;
+            return self.tell(&audience, catalogue::NEW_MESSAGE, &payload, Some(&changed)).await;
         }
         let others = Audience { rooms: vec![room], except: None, without: Some(own.clone()) };
-        self.tell(others, catalogue::NEW_MESSAGE, &payload).await;
+        self.tell(&others, catalogue::NEW_MESSAGE, &payload, Some(&changed)).await;
         let devices = Audience { except: asking, ..Audience::all(own) };
-        self.tell(devices, catalogue::NEW_MESSAGE, &NewMessage::for_sender(message)).await;
+        self.tell(&devices, catalogue::NEW_MESSAGE, &NewMessage::for_sender(message), Some(&changed)).await;
     }
 
     /// Answers a request in the place of the event that it led to. Gives the socket that asked.
     fn answer(&self, origin: Option<&Origin>, done: impl FnOnce() -> Done) -> Option<SocketRef> {
         let origin = origin?;
-        let socket = self.find(&origin.connection)?;
-        let mailbox = socket.extensions.get::<Arc<Mailbox>>()?;
-        if mailbox.connection().id() != &origin.connection {
-            return None;
-        }
+        let (socket, mailbox) = self.hub.find(&origin.connection)?;
         mailbox.connection().answer_request(origin.request, &Ack::Done(done()));
         Some(socket)
     }
 
-    /// Tells those whom it concerns.
-    async fn tell<T: Serialize>(&self, audience: Audience, name: &'static str, payload: &T) {
-        let Some(sockets) = self.hub.sockets() else {
-            return;
-        };
-        let Audience { rooms, except, without } = audience;
-        if self.is_pressed() {
-            self.shed(&rooms);
+    /// Tells those whom it concerns. Where a buffer was full, whoever is still connected is told that there was something: with `changed`, or
+    /// by telling them once more what may be told any number of times. For nobody knows whose buffer it was, and its owner may have
+    /// read on since.
+    async fn tell<T: Serialize>(
+        &self,
+        audience: &Audience,
+        name: &'static str,
+        payload: &T,
+        changed: Option<&ChatChanged>,
+    ) {
+        let mut full = self.send(audience, name, payload).await;
+        for _ in 0..RETELLINGS {
+            if full == 0 {
+                return;
+            }
+            full = match changed {
+                Some(changed) => self.send(audience, catalogue::CHAT_CHANGED, changed).await,
+                None => self.send(audience, name, payload).await,
+            };
         }
-        let told = match except {
-            Some(socket) => socket.to(rooms.clone()),
-            None => sockets.within(rooms.clone()),
+        if full > 0 {
+            tracing::error!(event = name, full, "sockets that are connected were not told of an event");
+        }
+    }
+
+    /// Sends an event, and gives how many buffers had no place for it. Those that are still full then are hung up on.
+    async fn send<T: Serialize>(&self, audience: &Audience, name: &'static str, payload: &T) -> usize {
+        let (Some(told), Some(payload)) = (self.find(audience), written(name, payload)) else {
+            return 0;
         };
-        let told = match without {
-            Some(without) => told.except(without),
-            None => told,
-        };
+        let size = event_size(name, &payload);
+        if is_counted(size) || self.is_pressed() {
+            self.make_room(self.find(audience).map(BroadcastOperators::sockets).unwrap_or_default(), size);
+        }
         metrics::counter!("mango_events_published_total", "event" => name).increment(1);
-        match told.emit(name, payload).await {
-            Ok(()) => {}
+        match told.emit(name, &payload).await {
+            Ok(()) => 0,
             Err(BroadcastError::Socket(errors)) => {
                 // A closed socket is on its way out and gets nothing more anyway.
                 let full = errors.iter().filter(|error| matches!(error, SocketError::InternalChannelFull)).count();
-                if full > 0 {
-                    self.press();
-                    let shed = self.shed(&rooms);
-                    failed(full);
-                    tracing::warn!(event = name, full, shed, "sockets did not keep up");
+                if full == 0 {
+                    return 0;
                 }
+                self.press();
+                let shed = self.shed(self.find(audience).map(BroadcastOperators::sockets).unwrap_or_default());
+                failed(full);
+                tracing::warn!(event = name, full, shed, "sockets did not keep up");
+                full
             }
             Err(error) => {
                 failed(1);
                 tracing::error!(event = name, %error, "an event could not be sent");
+                0
             }
         }
     }
 
+    /// The sockets that an event is for.
+    fn find(&self, audience: &Audience) -> Option<BroadcastOperators> {
+        let sockets = self.hub.sockets()?;
+        let Audience { rooms, except, without } = audience;
+        let told = match except {
+            Some(socket) => socket.to(rooms.clone()),
+            None => sockets.within(rooms.clone()),
+        };
+        Some(match without {
+            Some(without) => told.except(without.clone()),
+            None => told,
+        })
+    }
+
     /// Tells one connection.
     fn tell_one<T: Serialize>(&self, connection: &ConnectionId, name: &'static str, payload: &T) {
-        let Some(socket) = self.find(connection) else {
+        let (Some((socket, mailbox)), Some(payload)) = (self.hub.find(connection), written(name, payload)) else {
             return;
         };
         metrics::counter!("mango_events_published_total", "event" => name).increment(1);
-        match socket.emit(name, payload) {
+        if !mailbox.connection().admit(event_size(name, &payload)) {
+            failed(1);
+            return self.drop_slow(socket);
+        }
+        match socket.emit(name, &payload) {
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
                 failed(1);
@@ -192,29 +234,31 @@ impl Publisher {
             return;
         };
         for socket in sockets.within(rooms).sockets() {
-            metrics::counter!("mango_sockets_hung_up_total", "reason" => "session ended").increment(1);
-            self.hub.hang_up(socket);
+            self.hub.hang_up(socket, HangUpReason::SessionEnded);
         }
     }
 
-    /// Hangs up on the sockets of rooms whose buffers are full; how many there were.
+    /// Hangs up on those who have no place for a packet, before it is sent.
+    fn make_room(&self, sockets: Vec<SocketRef>, size: usize) {
+        let pressed = self.is_pressed();
+        for socket in sockets {
+            if !admits(&socket, size) || (pressed && is_full(&socket)) {
+                failed(1);
+                self.drop_slow(socket);
+            }
+        }
+    }
+
+    /// Hangs up on those whose buffers are full; how many there were.
     ///
     /// A broadcast tells how many buffers were full, not whose, and by the time one looks a socket may have read on. So for a
     /// while after a full buffer was seen, those that are full are hung up on *before* something is sent to the others.
-    fn shed(&self, rooms: &[String]) -> usize {
-        let sockets = self.hub.sockets().map(|sockets| sockets.within(rooms.to_owned()).sockets()).unwrap_or_default();
-        let full = sockets.into_iter().filter(is_full);
-        full.map(|socket| self.drop_slow(socket)).count()
+    fn shed(&self, sockets: Vec<SocketRef>) -> usize {
+        sockets.into_iter().filter(is_full).map(|socket| self.drop_slow(socket)).count()
     }
 
     fn drop_slow(&self, socket: SocketRef) {
-        metrics::counter!("mango_sockets_hung_up_total", "reason" => "slow").increment(1);
-        self.hub.hang_up(socket);
-    }
-
-    fn find(&self, connection: &ConnectionId) -> Option<SocketRef> {
-        let (sid, _) = connection.0.split_once('.')?;
-        self.hub.socket(sid.parse::<Sid>().ok()?)
+        self.hub.hang_up(socket, HangUpReason::Slow);
     }
 
     fn press(&self) {
@@ -230,6 +274,21 @@ impl Publisher {
 
 fn failed(deliveries: usize) {
     metrics::counter!("mango_publish_failures_total").increment(u64::try_from(deliveries).unwrap_or(u64::MAX));
+}
+
+/// What an event tells, encoded once for all who get it.
+fn written<T: Serialize>(name: &str, payload: &T) -> Option<Box<RawValue>> {
+    to_raw_value(payload)
+        .inspect_err(|error| {
+            failed(1);
+            tracing::error!(event = name, %error, "an event could not be written");
+        })
+        .ok()
+}
+
+/// Makes room for a packet to a socket; says no when too much waits for it.
+fn admits(socket: &SocketRef, size: usize) -> bool {
+    socket.extensions.get::<Arc<Mailbox>>().is_none_or(|mailbox| mailbox.connection().admit(size))
 }
 
 /// Whether there is no place in a socket's buffer. A place is taken before the payload is written, so a payload that cannot be

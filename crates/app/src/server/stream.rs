@@ -30,11 +30,9 @@ impl Upgraded {
     pub(super) fn new(
         already_read: Bytes,
         socket: TcpStream,
-        hang_up: &CancellationToken,
+        hang_up: CancellationToken,
         open: TaskTrackerToken,
     ) -> Self {
-        // With a token of its own, a socket that waits shares no lock with the others.
-        let hang_up = hang_up.child_token();
         let hung_up = Box::pin(hang_up.clone().cancelled_owned());
         Self { already_read, socket, hang_up, hung_up, hung_up_on_writer: None, _open: open }
     }
@@ -68,19 +66,6 @@ impl AsyncWrite for Upgraded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
         self.unless_hung_up(cx, written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
-        self.unless_hung_up(cx, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use mango_contract::problem::{Problem, ProblemKind};
 use mango_http::{Exchange, UNMATCHED};
+use mango_socketio::Outlet;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -109,23 +110,29 @@ async fn serve(
 ) -> io::Result<()> {
     let mut socket = TcpStream::from_std(socket)?;
     socket.write_all(pending).await?;
-    let io = TokioIo::new(Upgraded::new(already_read, socket, sockets.hang_up(), open));
+    // With a token of its own, a connection can be broken off alone, and when it waits it shares no lock with the others.
+    let wire = sockets.hang_up().child_token();
+    let outlet = Outlet::new(wire.clone());
+    let io = TokioIo::new(outlet.meter(Upgraded::new(already_read, socket, wire, open)));
     let seat = &seat;
-    let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
-        let id = request.headers().get("x-request-id").map(HeaderValue::as_bytes);
-        let exchange = Exchange::begin(request.method().as_str(), id, client);
-        let mut answer = sockets.call(with_own_head(request).map(Either::Left), client, seat.clone()).await;
-        if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
-            // Only Socket.IO answers on this connection from here on, so the client must open another one for anything else.
-            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        for (name, value) in exchange.headers() {
-            if let Ok(value) = value.try_into() {
-                answer.headers_mut().entry(name).or_insert(value);
+    let service = service_fn(|mut request: http::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(outlet.clone());
+        async move {
+            let id = request.headers().get("x-request-id").map(HeaderValue::as_bytes);
+            let exchange = Exchange::begin(request.method().as_str(), id, client);
+            let mut answer = sockets.call(with_own_head(request).map(Either::Left), client, seat.clone()).await;
+            if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
+                // Only Socket.IO answers on this connection from here on, so the client must open another one for anything else.
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
+            for (name, value) in exchange.headers() {
+                if let Ok(value) = value.try_into() {
+                    answer.headers_mut().entry(name).or_insert(value);
+                }
+            }
+            exchange.end(answer.status().as_u16(), SOCKET_PATH);
+            Ok::<_, Infallible>(answer)
         }
-        exchange.end(answer.status().as_u16(), SOCKET_PATH);
-        Ok::<_, Infallible>(answer)
     });
     let connection = http1::Builder::new().serve_connection(io, service).with_upgrades();
     connection.await.map_err(io::Error::other)

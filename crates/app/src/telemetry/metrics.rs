@@ -1,6 +1,7 @@
 //! The metrics: where they are collected, in which buckets, and what their names mean.
 
 use mango_contract::catalogue::{Direction, EVENTS, EventSpec};
+use mango_contract::event::HangUpReason;
 use mango_domain::model::Rate;
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
@@ -70,9 +71,6 @@ const MEANINGS: [(Kind, &str, Series, &str); 20] = [
     (Gauge, "mango_build_info", Later, "Always 1; its label is the version of the server."),
 ];
 
-/// Why the server disconnects sockets. A test compares them with what is recorded.
-const REASONS: [&str; 4] = ["expired", "flood", "session ended", "slow"];
-
 /// What can come of an event that a socket sent.
 const OUTCOMES: [&str; 5] = ["dropped", "failed", "ok", "panicked", "refused"];
 
@@ -114,7 +112,7 @@ enum Series {
     Outcomes,
     /// One for each event that the server sends.
     Published,
-    /// One for each of [`REASONS`].
+    /// One for each [`HangUpReason`].
     Reasons,
     /// One for each rate, and one for failed logins.
     Rates,
@@ -137,7 +135,7 @@ impl Series {
                 .flat_map(|event| OUTCOMES.map(|outcome| vec![event.clone(), label("outcome", outcome)]))
                 .collect(),
             Published => events(false).map(|event| vec![event]).collect(),
-            Reasons => REASONS.map(|reason| vec![label("reason", reason)]).to_vec(),
+            Reasons => HangUpReason::ALL.map(|reason| vec![label("reason", reason.word())]).to_vec(),
             Rates => {
                 let names = Rate::ALL.into_iter().map(Rate::name).chain(["failed-login"]);
                 names.map(|name| vec![label("rate", name)]).collect()
@@ -279,16 +277,10 @@ mod tests {
         assert_eq!(described.len(), MEANINGS.len());
     }
 
-    #[test]
-    fn every_reason_is_known() {
-        let recorded = literals_after(&crate_sources("socketio"), &["\"reason\" =>", ".hang_up("]);
-        assert_eq!(recorded, REASONS.map(ToOwned::to_owned).into());
-    }
-
-    /// Where outcomes are recorded, a word in quotes is one, unless it is a reason, the name of a label, or for the log.
+    /// Where outcomes are recorded, a word in quotes is one, unless it is the name of a label, or for the log.
     #[test]
     fn every_outcome_is_known() {
-        const OF_OTHERS: [&str; 4] = ["tracing::", ".hang_up(", "\"reason\" =>", "//"];
+        const OF_OTHERS: [&str; 2] = ["tracing::", "//"];
         let mut recorded = BTreeSet::new();
         let sources = sources(&crate_sources("socketio"));
         for source in sources.iter().filter(|source| source.contains("\"outcome\" =>")) {

@@ -269,7 +269,7 @@ impl Device {
                 self.again |= self.syncing;
                 false
             }
-            "ready" => false,
+            "ready" | "hanging_up" => false,
             other => panic!("no such event is expected: {other}"),
         }
     }

@@ -1,13 +1,14 @@
-//! A reader that reads nothing, in a busy room.
+//! Readers that read nothing: in a busy room, and while they ask and ask.
 
 use std::time::{Duration, Instant};
 
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use tokio_tungstenite::connect_async;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::people::{Socket, User};
+use crate::people::{SOON, Socket, User};
 use crate::support::Server;
 
 /// How many messages are measured at a time.
@@ -30,7 +31,7 @@ async fn p99(sender: &mut Socket, receiver: &mut Socket, chat: i64) -> Duration 
 }
 
 /// A socket that is let in and then reads nothing.
-async fn sleeper(url: &str, user: &User) -> tokio_tungstenite::WebSocketStream<impl Sized> {
+async fn sleeper(url: &str, user: &User) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
     let url = format!("{}/ws/socket.io/?EIO=4&transport=websocket", url.replacen("http", "ws", 1));
     let (mut stream, _) = connect_async(url).await.unwrap();
     stream.send(Message::text(format!("40{}", json!({ "token": user.access })))).await.unwrap();
@@ -65,7 +66,7 @@ async fn a_slow_reader_harms_nobody_else_and_is_disconnected() {
     // The first ones warm up.
     p99(&mut sender, &mut receiver, chat).await;
     let without = p99(&mut sender, &mut receiver, chat).await;
-    let resident = resident_kib(&server);
+    let (resident, open) = (resident_kib(&server), connections(&server));
 
     let mut slow = Vec::new();
     for _ in 0..10 {
@@ -87,4 +88,83 @@ async fn a_slow_reader_harms_nobody_else_and_is_disconnected() {
     );
     // 4,096 packets of 8 KiB, which all of them share.
     assert!(grown < 200 * 1024, "ten slow sockets took {grown} KiB");
+    // Their connections are broken off, although nothing can be written to them that would say so.
+    let start = Instant::now();
+    while connections(&server) > open {
+        assert!(start.elapsed() < SOON, "sockets that were hung up on are still connected");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// How many TCP connections a server has that somebody is connected to.
+fn connections(server: &Server) -> usize {
+    let port = server.url().rsplit_once(':').unwrap().1.parse::<u16>().unwrap();
+    let local = format!(":{port:04X}");
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    // The state 01 is ESTABLISHED.
+    rows.filter(|row| row.get(1).is_some_and(|address| address.ends_with(&local)) && row.get(3) == Some(&"01")).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sockets_that_ask_and_do_not_read_the_answers_take_little_memory() {
+    const SLEEPERS: usize = 6;
+    const QUESTIONS: usize = 300;
+    let server = Server::start(&[]);
+    let user = User::sign_up(server.url(), "+31612345670", None).await;
+    let mut socket = Socket::connect(server.url(), &user).await;
+    let chat = json!({ "name": "Long", "is_group": true, "members_array": [] });
+    let chat = socket.call("create_chat", json!({ "chat": chat })).await["chat"]["id"].as_i64().unwrap();
+    for _ in 0..16 {
+        let message = json!({ "chat_id": chat, "content": "x".repeat(60 * 1024), "message_type": "text" });
+        assert_eq!(socket.call("send_message", json!({ "message": message })).await["ok"], true);
+    }
+    let resident = resident_kib(&server);
+    let mut sleepers = Vec::new();
+    for _ in 0..SLEEPERS {
+        let mut sleeper = sleeper(server.url(), &user).await;
+        // What is sent before one is let in closes the connection.
+        while !sleeper.next().await.unwrap().unwrap().to_text().unwrap().starts_with("40") {}
+        for n in 0..QUESTIONS {
+            sleeper.send(Message::text(format!("42{n}[\"sync\",{{}}]"))).await.unwrap();
+        }
+        sleepers.push(sleeper);
+    }
+    // Until nothing is answered any more.
+    let (mut answered, mut peak) = (u64::MAX, 0);
+    while answered != handled(&server).await {
+        answered = handled(&server).await;
+        for _ in 0..20 {
+            peak = peak.max(resident_kib(&server));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    let grown = peak.saturating_sub(resident);
+    println!("{answered} answers of 1 MiB for {SLEEPERS} sockets that do not read them, {grown} KiB more");
+    // Each has 8 MiB that wait and an answer that is being made.
+    assert!(grown < 128 * 1024, "{SLEEPERS} slow sockets took {grown} KiB");
+    assert!(!hung_up(&server).await);
+
+    // Who reads on gets all of it.
+    let mut reader = sleepers.pop().unwrap();
+    let mut next = 0;
+    while next < QUESTIONS {
+        let Message::Text(text) = reader.next().await.unwrap().unwrap() else { continue };
+        if text.as_str() == "2" {
+            reader.send(Message::text("3")).await.unwrap();
+        } else if text.starts_with("43") {
+            assert!(
+                text.starts_with(&format!("43{next}[{{\"epoch\""))
+                    || text.starts_with(&format!("43{next}[{{\"ok\":true"))
+            );
+            next += 1;
+        }
+    }
+}
+
+/// How many times a server has answered `sync`.
+async fn handled(server: &Server) -> u64 {
+    let metrics = reqwest::get(format!("{}/metrics", server.url())).await.unwrap().text().await.unwrap();
+    let prefix = r#"mango_socket_events_total{event="sync",outcome="ok"} "#;
+    metrics.lines().find_map(|line| line.strip_prefix(prefix)).unwrap().parse().unwrap()
 }

@@ -90,6 +90,21 @@ async def emitting_as_it_connects_loses_nothing(http):
         device.leave()
 
 
+async def a_burst_is_not_too_much(http):
+    ada, bob = [await newcomer(http, name) for name in ("Ada", "Bob")]
+    device = await Device().connect(auth={"token": ada["token"]})
+    ack = await device.ask("create_chat", {"chat": {"name": "Busy", "is_group": True, "members_array": [bob["id"]]}})
+    await device.take("chat_created")
+    sender = await Device("websocket").connect(auth={"token": bob["token"]})
+    message = {"chat_id": ack["chat"]["id"], "content": "x", "message_type": "text"}
+    for _ in range(300):
+        await sender.client.emit("send_message", {"message": message})
+    for seq in range(1, 301):
+        assert (await device.take("new_message"))["seq"] == seq
+    for one in (device, sender):
+        one.leave()
+
+
 async def logging_out_ends_the_socket(http):
     ada = await newcomer(http, "Ada")
     device = await Device().connect(auth={"token": ada["token"]})
@@ -104,5 +119,6 @@ run(
     two_people_chat,
     malformed_events_leave_the_socket_open,
     emitting_as_it_connects_loses_nothing,
+    a_burst_is_not_too_much,
     logging_out_ends_the_socket,
 )

@@ -9,6 +9,7 @@ await main({
     const fresh = (await call('POST', '/auth/refresh', { json: { refresh_token: ada.refresh } })).body.access_token;
     const { expires_at: first } = await renewed.ask('authenticate', { token: fresh });
     assert.equal(await within(left.left, 'the end of the socket'), 'io server disconnect');
+    assert.deepEqual(await left.take('hanging_up'), { reason: 'token_expired' });
     assert.match(await refusal(places.payload(ada.token)), /expired/);
     assert.equal(await within(renewed.left, 'the end of the renewed socket'), 'io server disconnect');
     assert.ok(Date.now() >= Date.parse(first), 'the renewed socket ended before its fresh token did');

@@ -18,6 +18,7 @@ async def a_socket_ends_with_its_token_unless_it_has_got_a_fresh_one(http):
         fresh = (await reply.json())["access_token"]
     ack = await renewed.ask("authenticate", {"token": fresh})
     assert await left.end() == HUNG_UP
+    assert await left.take("hanging_up") == {"reason": "token_expired"}
     reason = await Device().refused(auth={"token": ada["token"]})
     assert "expired" in reason, reason
     assert await renewed.end() == HUNG_UP

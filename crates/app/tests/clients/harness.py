@@ -75,8 +75,11 @@ class Device:
     async def ask(self, name, payload):
         return await self.client.call(name, payload, timeout=DEADLINE_SECONDS)
 
+    async def next_event(self):
+        return await asyncio.wait_for(self.events.get(), DEADLINE_SECONDS)
+
     async def take(self, name):
-        got, payload = await asyncio.wait_for(self.events.get(), DEADLINE_SECONDS)
+        got, payload = await self.next_event()
         assert got == name, f"{got} came instead of {name}"
         return payload
 

@@ -1,7 +1,7 @@
 //! `authenticate`: a fresh token before the old one expires.
 
 use mango_contract::ack::AuthenticateAck;
-use mango_contract::event::AuthenticatePayload;
+use mango_contract::event::{AuthenticatePayload, HangUpReason};
 use mango_domain::error::Unauthenticated;
 use mango_domain::{Error, Result};
 
@@ -18,7 +18,7 @@ pub(super) async fn run(connection: &Connection, payload: AuthenticatePayload) -
     connection.renew(fresh);
     if context.hub.has_ended(fresh.session) {
         // It ended between the check and the move.
-        connection.hang_up("session ended");
+        connection.hang_up(HangUpReason::SessionEnded);
         return Err(Error::Unauthenticated(Unauthenticated::Revoked));
     }
     Ok(AuthenticateAck { expires_at: fresh.expires_at.into() })

@@ -146,7 +146,7 @@ async fn a_session_that_ends_while_one_is_being_let_in_is_noticed() {
     world.use_cases.log_out.run(&ann.principal(&world), None).await.unwrap();
     gate.let_through(1);
     assert!(client.packet().await.unwrap().starts_with("40"));
-    client.disconnected().await;
+    client.disconnected("session_ended").await;
     assert_eq!(world.departure().await, (ann.id, Departure::Last));
 }
 

@@ -23,7 +23,7 @@ async fn a_socket_ends_with_its_token() {
     let ann = world.person(1).await;
     let started = Instant::now();
     let mut client = short_lived(&world, &ann, 1).await;
-    client.disconnected().await;
+    client.disconnected("token_expired").await;
     assert!(started.elapsed() >= Duration::from_millis(900), "not before");
     assert_eq!(world.departure().await, (ann.id, Departure::Last));
 }
@@ -36,12 +36,12 @@ async fn a_fresh_token_lets_a_socket_go_on() {
     let answer = authenticate(&mut renewed, &world.token(ann.id, ann.session, 3600)).await;
     assert_eq!(answer, json!({ "ok": true, "expires_at": "2026-01-01T01:00:00.000000Z" }));
     // When a token that is good for longer has expired, the first one surely has.
-    control.disconnected().await;
+    control.disconnected("token_expired").await;
     assert_eq!(renewed.events().await, []);
 
     let answer = authenticate(&mut renewed, &world.token(ann.id, ann.session, 1)).await;
     assert_eq!(answer["ok"], true, "a shorter one counts as well");
-    renewed.disconnected().await;
+    renewed.disconnected("token_expired").await;
 }
 
 #[tokio::test]
@@ -74,8 +74,8 @@ async fn a_logout_ends_the_sockets_of_its_session_alone() {
     let (mut first, mut second) = (world.connect(&ann).await, world.connect(&ann).await);
     let mut kept = world.connect(&other_device).await;
     world.use_cases.log_out.run(&ann.principal(&world), None).await.unwrap();
-    first.disconnected().await;
-    second.disconnected().await;
+    first.disconnected("session_ended").await;
+    second.disconnected("session_ended").await;
     assert_eq!(kept.events().await, []);
     assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
     assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
@@ -94,11 +94,11 @@ async fn a_session_that_is_ended_from_elsewhere_loses_its_sockets() {
     let started = Instant::now();
     world.use_cases.end_session.run(&ann.principal(&world), lost.session, None).await.unwrap();
     for socket in &mut sockets {
-        socket.disconnected().await;
+        socket.disconnected("session_ended").await;
     }
     assert_eq!(last.events().await, [], "the other ones go on");
     world.use_cases.end_other_sessions.run(&ann.principal(&world), None).await.unwrap();
-    last.disconnected().await;
+    last.disconnected("session_ended").await;
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!((kept.events().await, strange.events().await), (vec![], vec![]));
     for person in [&lost, &left] {
@@ -117,7 +117,7 @@ async fn a_socket_goes_with_the_session_of_its_latest_token() {
     world.use_cases.log_out.run(&ann.principal(&world), None).await.unwrap();
     assert_eq!(client.events().await, [], "the old session does not matter any more");
     world.use_cases.log_out.run(&next.principal(&world), None).await.unwrap();
-    client.disconnected().await;
+    client.disconnected("session_ended").await;
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn what_waits_when_a_session_ends_is_not_done() {
     client.emit("toggle_chat_pin", &json!({ "chat": { "id": chat } })).await;
     gate.arrivals(1).await;
     world.use_cases.log_out.run(&ann.principal(&world), None).await.unwrap();
-    client.disconnected().await;
+    client.disconnected("session_ended").await;
     gate.let_through(1);
     assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
     let names: Vec<String> = other.events().await.into_iter().map(|(name, _)| name).collect();
@@ -157,9 +157,11 @@ async fn a_shutdown_finishes_what_was_sent_and_leaves_the_end_of_connections_to_
     gate.let_through(1);
     assert_eq!(client.answer(ack).await["message"]["seq"], 1);
     timeout(Duration::from_secs(10), shutdown).await.unwrap().unwrap();
-    client.left_alone().await;
     assert_eq!(idle.event().await.0, "new_message");
-    idle.left_alone().await;
+    for socket in [&mut client, &mut idle] {
+        assert_eq!(socket.event().await, ("hanging_up".to_owned(), json!({ "reason": "shutting_down" })));
+        socket.left_alone().await;
+    }
     assert_eq!(world.departure().await, (ann.id, Departure::Last));
     assert!(!world.is_online(&ann).await);
     // What happens later fails nothing.
@@ -188,5 +190,34 @@ async fn who_sends_during_a_shutdown_is_refused_and_not_told_to_stay_away() {
     gate.let_through(1);
     assert_eq!(client.answer(begun).await["message"]["seq"], 1, "what had begun is finished");
     timeout(Duration::from_secs(10), shutdown).await.unwrap().unwrap();
+    assert_eq!(client.event().await.0, "hanging_up");
     client.left_alone().await;
+}
+
+/// A client may leave and come back over the same transport, and its new socket then has the id of the old one.
+#[tokio::test]
+async fn what_is_left_of_an_old_connection_does_not_end_the_new_one() {
+    let (world, gate) = World::held(limits()).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    let mut client = short_lived(&world, &ann, 1).await;
+    client.ask("send_message", &text_message(chat, "x")).await;
+    gate.arrivals(1).await;
+    client.send("41").await;
+    // The old socket may still be on its way out, and the new one is not let in before that.
+    let back = async {
+        loop {
+            client.send(format!("40{}", json!({ "token": ann.token }))).await;
+            if let Ok(answer) = timeout(Duration::from_millis(100), client.packet()).await {
+                break answer;
+            }
+        }
+    };
+    assert!(back.await.unwrap().starts_with("40"));
+    assert_eq!(client.event().await.0, "ready");
+    let mut control = short_lived(&world, &ann, 2).await;
+    control.disconnected("token_expired").await;
+    assert_eq!(client.events().await, [], "the new socket goes on");
+    gate.let_through(1);
+    assert_eq!(client.event().await.0, "new_message");
 }

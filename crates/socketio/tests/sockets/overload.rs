@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use futures_util::future::join_all;
 use mango_domain::ports::Departure;
 use mango_socketio::Options;
 use mango_testkit::Memory;
@@ -85,8 +86,12 @@ async fn what_a_client_sends_when_it_comes_back_finds_a_place() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_socket_that_does_not_keep_up_is_hung_up_on_and_gets_nothing_after_a_hole() {
+    check_slow(Options { max_outgoing: 16, ..limits() }).await;
+    check_slow(Options { max_outgoing_bytes: 1_000_000, ..limits() }).await;
+}
+
+async fn check_slow(options: Options) {
     const COUNT: usize = 400;
-    let options = Options { max_outgoing: 16, ..limits() };
     let world = World::with(options, |ports| ports).await;
     let (ann, bob) = (world.person(1).await, world.person(2).await);
     let chat = world.group(&[&ann, &bob]).await;
@@ -103,12 +108,102 @@ async fn a_socket_that_does_not_keep_up_is_hung_up_on_and_gets_nothing_after_a_h
     assert_eq!(world.departure().await, (ann.id, Departure::Last));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_does_not_read_its_answers_gets_no_more_of_them_until_it_reads_on() {
+    const COUNT: usize = 400;
+    let world = World::with(Options { max_outgoing_bytes: 500_000, ..limits() }, |ports| ports).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    for _ in 0..10 {
+        world.say(&ann, chat, &"x".repeat(10_000)).await;
+    }
+    let mut client = world.connect(&ann).await;
+    for _ in 0..COUNT {
+        client.ask("sync", &json!({})).await;
+    }
+    for n in 1..=COUNT {
+        let (ack, answer) = client.next_answer().await;
+        assert_eq!((ack, answer["chats"][0]["version"].clone()), (u64::try_from(n).unwrap(), json!(11)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_socket_that_goes_away_leaves_nothing_behind() {
+    let world = World::with(Options { max_outgoing_bytes: 500_000, ..limits() }, |ports| ports).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    for _ in 0..10 {
+        world.say(&ann, chat, &"x".repeat(60_000)).await;
+    }
+    let mut client = world.connect(&ann).await;
+    for _ in 0..100 {
+        client.ask("sync", &json!({})).await;
+    }
+    drop(client);
+    assert_eq!(world.departure().await, (ann.id, Departure::Last));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_socket_reads_does_not_count_against_it() {
+    let world = World::with(Options { max_outgoing_bytes: 100_000, ..limits() }, |ports| ports).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    let (mut sender, mut receiver) = (world.connect(&ann).await, world.connect(&bob).await);
+    let message = text_message(chat, &"x".repeat(9000));
+    for n in 1..=200 {
+        assert_eq!(sender.call("send_message", message.clone()).await["message"]["seq"], n);
+        assert_eq!(receiver.event().await.1["seq"], n);
+    }
+}
+
+/// A buffer may be full when an event comes and have a place again when one looks whose it was. Then nobody is hung up on, and those
+/// in the chat are told that it has changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_loses_an_event_and_stays_connected_is_told_that_the_chat_has_changed() {
+    const ROUNDS: usize = 200;
+    const MESSAGES: usize = 6;
+    for _ in 0..ROUNDS {
+        // Once a buffer was full, the others are looked at before anything is sent. A new server has seen none.
+        let world = World::with(Options { max_outgoing: 3, ..limits() }, |ports| ports).await;
+        let (ann, bob) = (world.person(1).await, world.person(2).await);
+        let chat = world.group(&[&ann, &bob]).await;
+        let mut client = world.connect(&ann).await;
+        join_all((0..MESSAGES).map(|_| world.say(&bob, chat, "x"))).await;
+        // An unknown event is refused, after everything that was sent before.
+        let fence = client.ask("what is this?", &json!({})).await;
+        let (mut seen, mut changed) = (HashSet::from([json!(1)]), 0);
+        let stayed = loop {
+            let packet = client.packet().await;
+            let Some(packet) = packet.filter(|packet| packet != "41") else { break false };
+            if packet.starts_with(&format!("43{fence}")) {
+                break true;
+            }
+            let (name, payload): (String, Value) = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
+            match &*name {
+                "new_message" => drop(seen.insert(payload["version"].clone())),
+                "chat_changed" => changed = changed.max(payload["version"].as_u64().unwrap()),
+                "hanging_up" => break false,
+                other => panic!("{other}"),
+            }
+        };
+        let lost: Vec<_> = (1..=MESSAGES + 1).filter(|version| !seen.contains(&json!(version))).collect();
+        if let Some(last) = lost.last().filter(|_| stayed) {
+            assert!(u64::try_from(*last).unwrap() <= changed, "{lost:?} are lost, and told is {changed}");
+            return;
+        }
+    }
+    panic!("no socket lost an event and stayed");
+}
+
 /// What comes until the socket is disconnected.
 async fn seqs(client: &mut Client) -> Vec<Value> {
     let mut seqs = Vec::new();
     while let Some(packet) = client.packet().await.filter(|packet| packet != "41") {
-        let (_, payload): (String, Value) = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
-        seqs.push(payload["seq"].clone());
+        let (name, payload): (String, Value) = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
+        match &*name {
+            "hanging_up" => assert_eq!(payload, json!({ "reason": "slow" })),
+            _ => seqs.push(payload["seq"].clone()),
+        }
     }
     seqs
 }

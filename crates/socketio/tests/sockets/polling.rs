@@ -1,9 +1,13 @@
 //! Long-polling, over plain HTTP.
 
+use std::time::Duration;
+
+use mango_socketio::Options;
 use reqwest::{Client as Http, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::support::{Person, World};
+use crate::support::{Connecting, Person, World, limits};
 
 /// A client that polls.
 struct Poller {
@@ -13,7 +17,11 @@ struct Poller {
 
 impl Poller {
     async fn open(world: &World, path: &str, token: Option<&str>) -> Self {
-        let http = Http::new();
+        Self::open_as(world, path, token, "").await
+    }
+
+    async fn open_as(world: &World, path: &str, token: Option<&str>, agent: &str) -> Self {
+        let http = Http::builder().user_agent(agent).build().unwrap();
         let url = format!("http://{}{path}?EIO=4&transport=polling", world.address);
         let mut request = http.get(&url);
         if let Some(token) = token {
@@ -82,6 +90,75 @@ async fn a_polling_client_sends_and_receives() {
     other.emit("send_message", &event("three")[1]).await;
     let news = poller.poll().await;
     assert!(news[0].starts_with("42[\"new_message\"") && news[0].contains("three"), "{news:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_polled_does_not_count_against_a_socket_nor_does_what_it_reads_after_the_upgrade() {
+    const COUNT: usize = 100;
+    let world = World::with(Options { max_outgoing_bytes: 100_000, ..limits() }, |ports| ports).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    let poller = Poller::connect(&world, &ann).await;
+    let content = "x".repeat(9000);
+    for _ in 0..COUNT {
+        world.say(&bob, chat, &content).await;
+        let news = poller.poll().await;
+        assert!(news.iter().any(|packet| packet.starts_with("42[\"new_message\"")), "{news:?}");
+    }
+    let (_, target) = poller.url.split_once("/ws/").unwrap();
+    let target = format!("/ws/{}", target.replace("polling", "websocket"));
+    let mut client = Connecting::at(world.address, &target).upgrade().await;
+    for n in COUNT + 1..=2 * COUNT {
+        world.say(&bob, chat, &content).await;
+        assert_eq!(client.event().await.1["seq"], n);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_polling_client_that_does_not_poll_is_hung_up_on_and_its_session_is_closed() {
+    let world = World::with(Options { max_outgoing_bytes: 100_000, ..limits() }, |ports| ports).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    let poller = Poller::connect(&world, &ann).await;
+    let content = "x".repeat(9000);
+    for _ in 0..20 {
+        world.say(&bob, chat, &content).await;
+    }
+    assert_eq!(world.departure().await.0, ann.id);
+    // There is no event to wait for: it is the time that passes which closes the session.
+    let closed = async {
+        while poller.send("3").await.status() == StatusCode::OK {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), closed).await.expect("its session is closed although it says that it is there");
+}
+
+/// python-engineio breaks off when there are more than 16 packets in one answer.
+#[tokio::test]
+async fn a_burst_comes_to_a_python_client_in_pieces_and_to_others_at_once() {
+    const COUNT: usize = 40;
+    let world = World::new().await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    for (agent, pieces) in [("Python/3.12 aiohttp/3.13.5", vec![16, 16, 8]), ("node-XMLHttpRequest", vec![COUNT])] {
+        let poller = Poller::open_as(&world, "/ws/socket.io/", Some(&ann.token), agent).await;
+        while !poller.poll().await.iter().any(|packet| packet.starts_with("42[\"ready\"")) {}
+        for _ in 0..COUNT {
+            world.say(&bob, chat, "x").await;
+        }
+        let mut seqs = Vec::new();
+        for piece in pieces {
+            let packets = poller.poll().await;
+            assert_eq!(packets.len(), piece, "{packets:?}");
+            let events = packets.iter().map(|packet| serde_json::from_str(&packet[2..]).unwrap());
+            let payloads = events.map(|(_, payload): (String, Value)| payload);
+            seqs.extend(payloads.filter_map(|payload| payload["seq"].as_u64()));
+        }
+        assert!(seqs.len() == COUNT && seqs.is_sorted(), "{seqs:?}");
+        world.say(&bob, chat, "x").await;
+        assert_eq!(poller.poll().await.len(), 1, "and then what comes");
+    }
 }
 
 #[tokio::test]

@@ -68,6 +68,16 @@ impl Connecting {
         }
     }
 
+    /// Goes on over this connection with a session that began with long-polling.
+    pub async fn upgrade(self) -> Client {
+        let (socket, _) = connect_async(self.request).await.unwrap();
+        let mut client = Client { ready: Value::Null, socket, next_ack: 0, events: VecDeque::new() };
+        client.send("2probe").await;
+        assert_eq!(client.packet().await.as_deref(), Some("3probe"));
+        client.send("5").await;
+        client
+    }
+
     /// Asks to be connected, and does not wait for the answer.
     pub async fn open(self) -> Client {
         let (socket, _) = connect_async(self.request).await.unwrap();
@@ -168,8 +178,9 @@ impl Client {
         self.events.drain(..).collect()
     }
 
-    /// Waits until the server disconnects the socket, and nothing else comes.
-    pub async fn disconnected(&mut self) {
+    /// Waits until the server says why it disconnects the socket, and does, and nothing else comes.
+    pub async fn disconnected(&mut self, reason: &str) {
+        assert_eq!(self.event().await, ("hanging_up".to_owned(), json!({ "reason": reason })));
         assert_eq!(self.packet().await.as_deref(), Some("41"));
     }
 

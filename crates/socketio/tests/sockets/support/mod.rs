@@ -8,19 +8,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use mango_domain::model::{ChatId, MessageId, MessageType, Principal, SessionId, UserId};
 use mango_domain::ports::{AccessClaims, Clock as _, Departure, Tokens as _};
 use mango_domain::usecases::send_message::Outgoing;
 use mango_domain::usecases::{Ports, UseCases};
-use mango_socketio::{Hub, MemoryPresence, Options, Service, build};
+use mango_socketio::{Hub, MemoryPresence, Options, Outlet, Service, build};
 use mango_testkit::{Memory, build as make};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use client::{Client, Connecting};
@@ -159,7 +163,13 @@ impl World {
 async fn serve(listener: TcpListener, service: Service) {
     loop {
         let (socket, _) = listener.accept().await.unwrap();
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service.clone()).with_upgrades();
+        let (outlet, service) = (Outlet::new(CancellationToken::new()), service.clone());
+        let io = TokioIo::new(outlet.meter(socket));
+        let answer = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(outlet.clone());
+            service.call(request)
+        });
+        let connection = http1::Builder::new().serve_connection(io, answer).with_upgrades();
         tokio::spawn(async move {
             // Clients that go away without a word are part of the tests.
             let _ = connection.await;

@@ -1,0 +1,406 @@
+//! How much waits to be sent over a connection, in bytes.
+//!
+//! What is handed to socketioxide for a socket is added, and what the connection has taken is taken off again: a [`Metered`]
+//! WebSocket counts the frames that go out of it, and [`Service`](crate::Service) the packets in the answers of long-polling. Packets
+//! that are small are left out of both, and so cost nothing to count: there is a limit to how many packets may wait, and so many small
+//! ones have few bytes.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The most bytes of a packet that is not counted. 4,096 of them have 4 MiB.
+const SMALL: usize = 1024;
+
+/// What waits to be sent to one client. A copy is the same outlet.
+///
+/// Who serves the WebSocket connections makes one for each, wraps the connection in [`meter`](Self::meter), and puts the outlet into the
+/// extensions of the request that it passes to [`Service`](crate::Service). What waits for a connection without one has no limit in bytes.
+#[derive(Debug, Clone)]
+pub struct Outlet {
+    shared: Arc<Shared>,
+}
+
+/// An outlet that may be gone.
+#[derive(Debug, Clone)]
+pub(crate) struct WeakOutlet(Weak<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// The bytes of the packets that wait.
+    waiting: AtomicUsize,
+    /// All bytes that the connection has ever taken, for seeing whether the client reads on.
+    taken: AtomicU64,
+    /// Whether the connection takes nothing at the moment.
+    is_blocked: AtomicBool,
+    /// Tells that less waits.
+    read_on: Notify,
+    /// Breaks off the WebSocket. Long-polling has nothing of the kind.
+    wire: OnceLock<CancellationToken>,
+    /// The outlet of the session that began with long-polling and goes on over this connection.
+    session: OnceLock<Outlet>,
+    /// What was polled for and is left for the next polls.
+    left: Mutex<Bytes>,
+}
+
+impl Outlet {
+    /// The outlet of a WebSocket connection that breaks off when `wire` is cancelled, even while it waits for the client to read.
+    #[must_use]
+    pub fn new(wire: CancellationToken) -> Self {
+        let shared = Shared { wire: OnceLock::from(wire), ..Shared::default() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The outlet of a session that begins with long-polling.
+    pub(crate) fn of_polling() -> Self {
+        Self { shared: Arc::default() }
+    }
+
+    /// Counts what this connection takes. It is counted from the first byte of the answer to the handshake.
+    pub fn meter<S>(&self, connection: S) -> Metered<S> {
+        Metered { connection, outlet: self.clone(), frames: Frames::Head { matched: 0 }, is_blocked: false }
+    }
+
+    /// Goes on for a session that began with long-polling.
+    pub(crate) fn continue_session(&self, session: &Self) {
+        if let Some(wire) = self.shared.wire.get() {
+            // Only the first handshake of a session succeeds.
+            let _ = session.shared.wire.set(wire.clone());
+        }
+        let _ = self.shared.session.set(session.clone());
+    }
+
+    /// Makes room for a packet; says no, and makes none, when more than `limit` would wait. A packet for which nothing else has to
+    /// wait may be as large as it likes.
+    #[must_use]
+    pub(crate) fn admit(&self, size: usize, limit: usize) -> bool {
+        if size <= SMALL {
+            return true;
+        }
+        let before = self.shared.waiting.fetch_add(size, Ordering::Relaxed);
+        let admitted = before == 0 || before.saturating_add(size) <= limit;
+        if !admitted {
+            self.give_back(size);
+        }
+        admitted
+    }
+
+    /// Takes note that a packet was sent or will not be sent.
+    pub(crate) fn give_back(&self, size: usize) {
+        if size > SMALL {
+            // A socket that joined a room just before an event was told there gets it although it was not counted.
+            let taken = |waiting: usize| Some(waiting.saturating_sub(size));
+            let _ = self.shared.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
+            self.wake();
+        }
+    }
+
+    /// Takes note of what the connection has taken: so many bytes in all.
+    pub(crate) fn note_taken(&self, bytes: usize) {
+        self.shared.taken.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How many bytes wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Waits as long as `condition` holds, which is looked at again when less waits, and at [`wake`](Self::wake).
+    pub(crate) async fn wait_while(&self, condition: impl Fn() -> bool) {
+        loop {
+            let read_on = self.shared.read_on.notified();
+            tokio::pin!(read_on);
+            read_on.as_mut().enable();
+            if !condition() {
+                return;
+            }
+            read_on.await;
+        }
+    }
+
+    /// Has those look again who wait.
+    pub(crate) fn wake(&self) {
+        self.shared.read_on.notify_waiters();
+    }
+
+    /// All bytes that the connection has ever taken.
+    pub(crate) fn taken(&self) -> u64 {
+        self.shared.taken.load(Ordering::Relaxed)
+    }
+
+    /// Whether the connection takes nothing at the moment, although something waits.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.shared.is_blocked.load(Ordering::Relaxed)
+    }
+
+    /// What breaks off the WebSocket, if there is one.
+    pub(crate) fn wire(&self) -> Option<&CancellationToken> {
+        self.shared.wire.get()
+    }
+
+    /// What was polled for and is left for the next polls.
+    pub(crate) fn left(&self) -> MutexGuard<'_, Bytes> {
+        self.shared.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakOutlet {
+        WeakOutlet(Arc::downgrade(&self.shared))
+    }
+
+    /// Where what this connection takes is counted.
+    fn counted(&self) -> &Self {
+        self.shared.session.get().unwrap_or(self)
+    }
+
+    fn set_blocked(&self, is_blocked: bool) {
+        self.counted().shared.is_blocked.store(is_blocked, Ordering::Relaxed);
+    }
+}
+
+impl WeakOutlet {
+    pub(crate) fn upgrade(&self) -> Option<Outlet> {
+        self.0.upgrade().map(|shared| Outlet { shared })
+    }
+}
+
+/// How many bytes the packet of an event has: `42["name",payload]`.
+pub(crate) fn event_size(name: &str, payload: &RawValue) -> usize {
+    name.len().saturating_add(payload.get().len()).saturating_add(7)
+}
+
+/// How many bytes the packet of an acknowledgement has: `43id[payload]`.
+pub(crate) fn ack_size(id: i64, payload: &RawValue) -> usize {
+    let digits = id.checked_ilog10().map_or(1, |log| usize::try_from(log).unwrap_or_default().saturating_add(1));
+    digits.saturating_add(payload.get().len()).saturating_add(4)
+}
+
+/// Whether an event may be large enough to be counted.
+pub(crate) const fn is_counted(size: usize) -> bool {
+    size > SMALL
+}
+
+/// A WebSocket connection that tells its [`Outlet`] what it has taken.
+#[derive(Debug)]
+pub struct Metered<S> {
+    connection: S,
+    outlet: Outlet,
+    frames: Frames,
+    /// What the outlet was told last.
+    is_blocked: bool,
+}
+
+impl<S> Metered<S> {
+    fn set_blocked(&mut self, is_blocked: bool) {
+        if std::mem::replace(&mut self.is_blocked, is_blocked) != is_blocked {
+            self.outlet.set_blocked(is_blocked);
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.connection).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(length)) = written {
+            let taken = bytes.get(..length).unwrap_or(bytes);
+            let Self { frames, outlet, .. } = &mut *self;
+            let outlet = outlet.counted();
+            frames.advance(taken, |size| outlet.give_back(size));
+            outlet.note_taken(length);
+        }
+        self.set_blocked(written.is_pending());
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_shutdown(cx)
+    }
+}
+
+impl<S> Drop for Metered<S> {
+    fn drop(&mut self) {
+        self.set_blocked(false);
+    }
+}
+
+/// Where in what a server sends on a WebSocket connection a byte is (RFC 6455, section 5.2). The frames of a server are not masked, and
+/// engineioxide puts one packet into one frame.
+#[derive(Debug)]
+enum Frames {
+    /// In the answer to the handshake, with so many bytes of the empty line at its end.
+    Head { matched: u8 },
+    /// At the first byte of a frame.
+    Opcode,
+    /// At the length.
+    Length,
+    /// At the length of a longer frame, of which so many bytes are missing.
+    Extended { missing: u8, length: usize },
+    /// In the payload.
+    Payload { left: usize, size: usize },
+}
+
+impl Frames {
+    /// Goes on by these bytes, and tells the size of each packet that is complete with them.
+    fn advance(&mut self, mut bytes: &[u8], mut complete: impl FnMut(usize)) {
+        while let Some((&first, rest)) = bytes.split_first() {
+            if let Self::Payload { left, size } = *self {
+                let step = left.min(bytes.len());
+                bytes = bytes.get(step..).unwrap_or_default();
+                *self = Self::Payload { left: left.saturating_sub(step), size };
+                if left == step {
+                    complete(size);
+                    *self = Self::Opcode;
+                }
+                continue;
+            }
+            bytes = rest;
+            *self = match *self {
+                Self::Head { matched } => match (matched, first) {
+                    (3, b'\n') => Self::Opcode,
+                    (0 | 2, b'\r') | (1, b'\n') => Self::Head { matched: matched.saturating_add(1) },
+                    (_, b'\r') => Self::Head { matched: 1 },
+                    _ => Self::Head { matched: 0 },
+                },
+                Self::Opcode => Self::Length,
+                Self::Length => match first & 0x7f {
+                    126 => Self::Extended { missing: 2, length: 0 },
+                    127 => Self::Extended { missing: 8, length: 0 },
+                    length => Self::payload(length.into()),
+                },
+                Self::Extended { missing, length } => {
+                    let length = length.wrapping_shl(8) | usize::from(first);
+                    match missing.saturating_sub(1) {
+                        0 => Self::payload(length),
+                        missing => Self::Extended { missing, length },
+                    }
+                }
+                Self::Payload { left, size } => Self::Payload { left, size },
+            };
+        }
+    }
+
+    const fn payload(size: usize) -> Self {
+        if size == 0 { Self::Opcode } else { Self::Payload { left: size, size } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use serde_json::json;
+    use serde_json::value::to_raw_value;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    const HEAD: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\r\n\r\n";
+
+    fn frame(size: usize) -> Vec<u8> {
+        let mut frame = vec![0x81];
+        match size {
+            0..=125 => frame.push(u8::try_from(size).unwrap()),
+            126..=0xffff => {
+                frame.push(126);
+                frame.extend(u16::try_from(size).unwrap().to_be_bytes());
+            }
+            _ => {
+                frame.push(127);
+                frame.extend(u64::try_from(size).unwrap().to_be_bytes());
+            }
+        }
+        frame.resize(frame.len() + size, b'x');
+        frame
+    }
+
+    #[test]
+    fn the_sizes_of_frames_are_found_however_they_are_cut() {
+        let sizes = [1, 125, 126, 5000, 65_535, 65_536, 3, 200_000];
+        let mut bytes = HEAD.to_vec();
+        for size in sizes {
+            bytes.extend(frame(size));
+            bytes.extend(frame(0));
+        }
+        for step in [1, 2, 3, 7, 1000, bytes.len()] {
+            let (mut frames, mut found) = (Frames::Head { matched: 0 }, Vec::new());
+            for chunk in bytes.chunks(step) {
+                frames.advance(chunk, |size| found.push(size));
+            }
+            assert_eq!(found, sizes, "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_those_of_packets() {
+        let payload = to_raw_value(&json!({ "chat": 1 })).unwrap();
+        assert_eq!(event_size("chat_changed", &payload), r#"42["chat_changed",{"chat":1}]"#.len());
+        for id in [0, 9, 10, 12_345] {
+            assert_eq!(ack_size(id, &payload), format!(r#"43{id}[{{"chat":1}}]"#).len(), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_waits_has_a_limit_except_for_a_single_packet() {
+        let outlet = Outlet::of_polling();
+        assert!(outlet.admit(20_000, 10_000), "nothing else waits");
+        assert!(!outlet.admit(2000, 10_000));
+        assert!(outlet.admit(1000, 10_000), "a small one");
+        outlet.give_back(20_000);
+        assert!(outlet.admit(6000, 10_000) && outlet.admit(4000, 10_000) && !outlet.admit(2000, 10_000));
+        assert_eq!(outlet.waiting(), 10_000);
+    }
+
+    #[tokio::test]
+    async fn a_connection_tells_what_it_takes_and_whether_it_takes_anything() {
+        let outlet = Outlet::new(CancellationToken::new());
+        let (connection, mut client) = duplex(4096);
+        let mut connection = outlet.meter(connection);
+        assert!(outlet.admit(6000, 10_000) && outlet.admit(2000, 10_000));
+        let bytes = [HEAD, &frame(6000), &frame(10), &frame(2000)].concat();
+        let writing = connection.write_all(&bytes);
+        tokio::pin!(writing);
+        assert!(writing.as_mut().now_or_never().is_none());
+        assert_eq!((outlet.is_blocked(), outlet.waiting(), outlet.taken()), (true, 8000, 4096));
+
+        let waiting = outlet.wait_while(|| outlet.waiting() >= 8000);
+        tokio::pin!(waiting);
+        assert!(waiting.as_mut().now_or_never().is_none());
+        client.read_exact(&mut [0; 3000]).await.unwrap();
+        assert!(writing.as_mut().now_or_never().is_none());
+        assert_eq!(outlet.waiting(), 2000, "the first frame is out");
+        waiting.await;
+        client.read_exact(&mut vec![0; bytes.len() - 3000 - 4096 + 100]).await.unwrap();
+        writing.await.unwrap();
+        assert_eq!((outlet.is_blocked(), outlet.waiting()), (false, 0));
+        assert_eq!(outlet.taken(), u64::try_from(bytes.len()).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_connection_counts_for_the_session_that_it_takes_over() {
+        let (session, own) = (Outlet::of_polling(), Outlet::new(CancellationToken::new()));
+        let (connection, _client) = duplex(100_000);
+        let mut connection = own.meter(connection);
+        own.continue_session(&session);
+        assert!(session.admit(6000, 10_000));
+        connection.write_all(&[HEAD, &frame(6000)].concat()).await.unwrap();
+        assert_eq!((session.waiting(), own.taken()), (0, 0));
+        session.wire().unwrap().cancel();
+        assert!(own.wire().unwrap().is_cancelled());
+    }
+}
