@@ -111,7 +111,7 @@ async fn a_client_that_was_away_catches_up() {
         (json!({ "limit": 1001 }), "limit"),
         (json!({ "chats": { "1": -1 } }), "chats.1"),
         (json!({ "chats": [] }), "chats"),
-        (json!({ "chats": { "x": 1 } }), "chats"),
+        (json!({ "chats": { "x": 1 } }), "chats.x"),
         (json!({ "chats": { "1": "x" } }), "chats.1"),
         (json!({ "epoch": 1 }), "epoch"),
     ] {
