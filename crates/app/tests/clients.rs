@@ -66,6 +66,11 @@ mod clients {
     }
 
     #[test]
+    fn javascript_goes_on_polling_where_websockets_fail() {
+        check(&Server::start(&[]), "proxies.mjs", "upgrade");
+    }
+
+    #[test]
     fn javascript_upgrade_on_postgres() {
         let database = PrivatePostgres::shared().url_for_new_database();
         check(&Server::start(&[("DATABASE_URL", &database)]), "contract.mjs", "upgrade");

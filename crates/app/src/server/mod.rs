@@ -14,6 +14,7 @@ mod listen;
 mod origin;
 mod patience;
 mod polling;
+mod probing;
 mod refusal;
 mod shutdown;
 mod sockets;

@@ -1,5 +1,6 @@
 //! Long-polling: requests and answers go through actix, with its middleware, and change their types on the way.
 
+use std::future::pending;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -12,8 +13,8 @@ use mango_http::Routine;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::SOCKET_PATH;
 use super::sockets::Sockets;
+use super::{SOCKET_PATH, probing};
 
 /// How long a poll may take to get what there is for it when the sockets are broken off.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -52,10 +53,27 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
             body.collect().await.map(|body| (head, body.to_bytes()))
         }
     };
+    let query = request.uri().query();
+    let polls = request.method() == actix_web::http::Method::GET;
+    let poll = probing::session(query).filter(|_| polls).map(|session| sockets.probes().poll(session));
+    let in_the_way = async {
+        match &poll {
+            Some(poll) => poll.is_in_the_way().await,
+            None => pending().await,
+        }
+    };
     // A client that hangs up takes its request with it, and a panic ends this request alone.
     let mut task = AbortOnDropHandle::new(sockets.runtime().spawn(task));
     let answer = tokio::select! {
         answer = &mut task => answer,
+        () = in_the_way => {
+            task.abort();
+            match task.await {
+                // Nothing has been taken for a poll that could still be called off.
+                Err(error) if error.is_cancelled() => return Ok(noop()),
+                answer => answer,
+            }
+        }
         () = sockets.hang_up().cancelled() => match timeout(LAST_WORDS, task).await {
             Ok(answer) => answer,
             Err(_) => return Err(Problem::unavailable(Duration::from_secs(1))),
@@ -72,6 +90,11 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
             Err(Problem::new(ProblemKind::Internal, "the server could not do this"))
         }
     }
+}
+
+/// The answer to a poll that there is nothing for: the packet `noop`.
+fn noop() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=UTF-8").body("6")
 }
 
 /// A request of http 0.2 as one of http 1.

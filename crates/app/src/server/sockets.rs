@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Origins;
+use super::probing::{Probes, session};
 
 /// The body of a request: from hyper as it comes in, from actix as it was read.
 pub type SocketBody = Either<Incoming, Full<Bytes>>;
@@ -65,6 +66,7 @@ struct Shared {
     call: Box<Call>,
     runtime: Handle,
     doors: Doors,
+    probes: Probes,
     open: TaskTracker,
     closing: CancellationToken,
     hang_up: CancellationToken,
@@ -93,6 +95,7 @@ impl Sockets {
             call,
             runtime: Handle::current(),
             doors,
+            probes: Probes::default(),
             open: TaskTracker::new(),
             closing: CancellationToken::new(),
             hang_up: CancellationToken::new(),
@@ -126,13 +129,18 @@ impl Sockets {
         &self.shared.runtime
     }
 
+    /// Which sessions try a WebSocket.
+    pub(super) fn probes(&self) -> &Probes {
+        &self.shared.probes
+    }
+
     pub(super) fn doors(&self) -> &Doors {
         &self.shared.doors
     }
 
     /// Lets a client open a socket, or go on with one. The place that it gets for a new one is to be kept with the socket.
     pub(super) fn admit(&self, client: Option<IpAddr>, query: Option<&str>) -> Result<Option<Seat>, Problem> {
-        let goes_on = query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("sid=")));
+        let goes_on = session(query).is_some();
         let Some(client) = client.filter(|_| !goes_on) else { return Ok(None) };
         let doors = &self.shared.doors;
         (doors.admit)(client)?;

@@ -11,17 +11,55 @@ use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::probing::ANSWER_FRAME;
+
 /// A socket that was read from already: what had been read comes first. It counts as open until it is dropped, wherever hyper and
 /// the WebSocket have moved it by then. When the server hangs up it breaks off: no more is read, and of what waits to be written
 /// the system gets what it takes.
 pub(super) struct Upgraded {
     already_read: Bytes,
     socket: TcpStream,
+    unsent: Option<Unsent>,
     hang_up: CancellationToken,
     hung_up: Waiting,
     /// The same for the task that writes, which is another one. Most never wait.
     hung_up_on_writer: Option<Waiting>,
     _open: TaskTrackerToken,
+}
+
+/// What would be said to a client that has heard it already: the head of an answer, up to the empty line, and the frame behind it.
+#[derive(Default)]
+struct Unsent {
+    /// How many bytes of the empty line have come.
+    matched: usize,
+    /// How many bytes of the frame have come.
+    frame: usize,
+}
+
+impl Unsent {
+    /// How many of these bytes, from the first on, belong to it.
+    fn pass_over(&mut self, bytes: &[u8]) -> usize {
+        const END: &[u8] = b"\r\n\r\n";
+        let mut passed = 0_usize;
+        for byte in bytes {
+            if self.is_over() {
+                break;
+            }
+            if self.matched == END.len() {
+                self.frame = self.frame.saturating_add(1);
+            } else if END.get(self.matched) == Some(byte) {
+                self.matched = self.matched.saturating_add(1);
+            } else {
+                self.matched = usize::from(*byte == b'\r');
+            }
+            passed = passed.saturating_add(1);
+        }
+        passed
+    }
+
+    const fn is_over(&self) -> bool {
+        self.frame >= ANSWER_FRAME
+    }
 }
 
 type Waiting = Pin<Box<WaitForCancellationFutureOwned>>;
@@ -30,11 +68,23 @@ impl Upgraded {
     pub(super) fn new(
         already_read: Bytes,
         socket: TcpStream,
+        is_probed: bool,
         hang_up: CancellationToken,
         open: TaskTrackerToken,
     ) -> Self {
+        let unsent = is_probed.then(Unsent::default);
         let hung_up = Box::pin(hang_up.clone().cancelled_owned());
-        Self { already_read, socket, hang_up, hung_up, hung_up_on_writer: None, _open: open }
+        Self { already_read, socket, unsent, hang_up, hung_up, hung_up_on_writer: None, _open: open }
+    }
+
+    /// How many of these bytes the client has had already, if any.
+    fn pass_over(&mut self, bytes: &[u8]) -> Option<usize> {
+        let unsent = self.unsent.as_mut()?;
+        let passed = unsent.pass_over(bytes);
+        if unsent.is_over() {
+            self.unsent = None;
+        }
+        Some(passed).filter(|passed| *passed > 0)
     }
 
     /// What comes of a write: an error when it would wait and the server has hung up.
@@ -64,6 +114,9 @@ impl AsyncRead for Upgraded {
 
 impl AsyncWrite for Upgraded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(passed) = self.pass_over(bytes) {
+            return Poll::Ready(Ok(passed));
+        }
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
         self.unless_hung_up(cx, written)
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_codec::Framed;
 use actix_http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION};
 use actix_http::{HttpMessage, Method, Request, Version, h1};
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{self, HeaderValue};
 use http_body_util::Either;
 use hyper::server::conn::http1;
@@ -22,9 +22,10 @@ use tokio::net::TcpStream;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::connection::Connection;
+use super::probing::probe;
 use super::sockets::{Seat, Sockets};
 use super::stream::Upgraded;
-use super::{SOCKET_PATH, head, refusal};
+use super::{SOCKET_PATH, head, probing, refusal};
 
 /// The only version of WebSocket there is.
 const VERSION: actix_http::header::HeaderValue = actix_http::header::HeaderValue::from_static("13");
@@ -51,7 +52,10 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
             return refusal::spawn(sockets, socket, parts.write_buf, answer);
         }
     };
-    let already_read = head::rewrite(request, &parts.read_buf);
+    let head = head::rewrite(request, &[]);
+    let session = probing::session(request.uri().query()).map(str::to_owned);
+    let header = |name| request.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()));
+    let (key, id) = (header(SEC_WEBSOCKET_KEY.as_str()).unwrap_or_default(), header("x-request-id"));
     // The socket is registered with the worker's event loop and has to move to that of the runtime.
     let socket = match socket.into_std() {
         Ok(socket) => socket,
@@ -60,7 +64,27 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
     let open = sockets.tracker().token();
     let moved = sockets.clone();
     sockets.runtime().spawn(async move {
-        if let Err(error) = serve(&moved, socket, &parts.write_buf, already_read, (client, seat), open).await {
+        let upgrading = async {
+            let mut socket = TcpStream::from_std(socket)?;
+            // What actix had yet to write of earlier answers on the connection.
+            socket.write_all(&parts.write_buf).await?;
+            let (sent, is_probed) = match session {
+                Some(session) => {
+                    let exchange = Exchange::begin("GET", id.as_deref(), client);
+                    let probed = tokio::select! {
+                        probed = probe(&mut socket, moved.probes(), &session, &key, &exchange, &parts.read_buf) => probed,
+                        () = moved.hang_up().cancelled() => Err(io::ErrorKind::ConnectionAborted.into()),
+                    };
+                    exchange.end(http::StatusCode::SWITCHING_PROTOCOLS.as_u16(), SOCKET_PATH);
+                    (probed?, true)
+                }
+                None => (parts.read_buf.freeze(), false),
+            };
+            let mut already_read = BytesMut::from(head);
+            already_read.put(sent);
+            serve(&moved, socket, already_read.freeze(), is_probed, (client, seat), open).await
+        };
+        if let Err(error) = upgrading.await {
             tracing::debug!(%error, "a connection ended before its upgrade");
         }
     });
@@ -99,38 +123,38 @@ fn missing(request: &Request) -> Option<&'static str> {
     requirements.into_iter().find(|(met, _)| !met).map(|(_, name)| name)
 }
 
-/// Lets hyper serve the one request. `pending` is what actix had yet to write of earlier answers on the connection.
+/// Lets hyper serve the one request. Where the client has probed already, it has had the answer to that request and the probe.
 async fn serve(
     sockets: &Sockets,
-    socket: std::net::TcpStream,
-    pending: &[u8],
+    socket: TcpStream,
     already_read: Bytes,
+    is_probed: bool,
     (client, seat): (Option<IpAddr>, Option<Seat>),
     open: TaskTrackerToken,
 ) -> io::Result<()> {
-    let mut socket = TcpStream::from_std(socket)?;
-    socket.write_all(pending).await?;
     // With a token of its own, a connection can be broken off alone, and when it waits it shares no lock with the others.
     let wire = sockets.hang_up().child_token();
     let outlet = Outlet::new(wire.clone());
-    let io = TokioIo::new(outlet.meter(Upgraded::new(already_read, socket, wire, open)));
+    let io = TokioIo::new(outlet.meter(Upgraded::new(already_read, socket, is_probed, wire, open)));
     let seat = &seat;
     let service = service_fn(|mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(outlet.clone());
         async move {
             let id = request.headers().get("x-request-id").map(HeaderValue::as_bytes);
-            let exchange = Exchange::begin(request.method().as_str(), id, client);
+            let exchange = (!is_probed).then(|| Exchange::begin(request.method().as_str(), id, client));
             let mut answer = sockets.call(with_own_head(request).map(Either::Left), client, seat.clone()).await;
             if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
                 // Only Socket.IO answers on this connection from here on, so the client must open another one for anything else.
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            for (name, value) in exchange.headers() {
-                if let Ok(value) = value.try_into() {
-                    answer.headers_mut().entry(name).or_insert(value);
+            if let Some(exchange) = exchange {
+                for (name, value) in exchange.headers() {
+                    if let Ok(value) = value.try_into() {
+                        answer.headers_mut().entry(name).or_insert(value);
+                    }
                 }
+                exchange.end(answer.status().as_u16(), SOCKET_PATH);
             }
-            exchange.end(answer.status().as_u16(), SOCKET_PATH);
             Ok::<_, Infallible>(answer)
         }
     });

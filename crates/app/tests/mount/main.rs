@@ -14,5 +14,6 @@ mod doors;
 mod faults;
 mod handshakes;
 mod harness;
+mod probes;
 mod refusals;
 mod shutdown;
