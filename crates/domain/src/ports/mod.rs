@@ -32,7 +32,7 @@ pub use messages::{Appended, Messages};
 pub use passwords::Passwords;
 pub use presence::{Arrival, Departure, Presence};
 pub use random::Random;
-pub use rates::Rates;
+pub use rates::{Outcome, Rates};
 pub use sessions::Sessions;
 pub use tokens::{AccessClaims, TokenError, Tokens};
 pub use users::{CreateUserError, UpdateUserError, UpdatedUser, Users};

@@ -12,14 +12,25 @@ pub trait Rates: Send + Sync {
     /// apart from each other.
     fn take(&self, rate: Rate, subject: Subject) -> Option<Standing>;
 
-    /// Begins an attempt to log in. It counts as failed until it is [forgiven](Self::forgive), so that attempts that are made at
-    /// once count too. Accounts that exist and those that do not are counted alike.
+    /// Begins an attempt to log in, which is open until it is [settled](Self::settle). Only so many are open at once, so that guesses
+    /// that are made at once are no way around the wait. Accounts that exist and those that do not are counted alike.
     ///
     /// # Errors
-    /// The time to wait, when too many attempts on this account from this address have failed. An attempt that has to wait does not
-    /// count.
+    /// The time to wait, when too many attempts on this account from this address have failed or are open. An attempt that has to wait
+    /// does not count and is not open.
     fn attempt(&self, account: &str, address: Option<IpAddr>) -> Result<(), Duration>;
 
+    /// Ends an attempt that was let through, once for each.
+    fn settle(&self, account: &str, address: Option<IpAddr>, outcome: Outcome);
+}
+
+/// How an attempt to log in ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
     /// The password was right: there have been no failed attempts on this account from this address.
-    fn forgive(&self, account: &str, address: Option<IpAddr>);
+    Right,
+    /// The password was wrong, or nobody has the account: one more attempt has failed.
+    Wrong,
+    /// Nobody found out, since something else failed or the caller went away: the attempt counts for nothing.
+    Unknown,
 }

@@ -1,10 +1,11 @@
 //! The beginning of a session.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::error::{Unauthenticated, chain};
 use crate::model::{AuditEvent, Credentials, Grant, NewSession, Password, Phone, Visit};
-use crate::ports::{Passwords, Rates, Sessions, Users};
+use crate::ports::{Outcome, Passwords, Rates, Sessions, Users};
 use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
 use crate::{Error, Failure, Result};
@@ -35,15 +36,15 @@ impl LogIn {
     /// other parameters than those of today is hashed anew (RFC 9106, section 4): only now is it known.
     ///
     /// Failed attempts are counted by account and address together: whoever guesses has to wait longer and longer, and its owner, who is
-    /// somewhere else, does not.
+    /// somewhere else, does not. Only a wrong password counts, not a store or a hasher that has no time.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for an unknown phone and for a wrong password alike; [`Error::TooMany`] when too many attempts have
-    /// failed.
+    /// failed or are being checked.
     pub async fn run(&self, phone: &str, password: String, visit: Visit) -> Result<Grant> {
         let parsed = Phone::parse(phone).ok();
         let (account, address) = (parsed.as_ref().map_or(phone, Phone::as_str), visit.address);
-        self.rates.attempt(account, address).map_err(|retry_after| Error::TooMany { retry_after })?;
+        let attempt = Attempt::begin(&*self.rates, account, address)?;
         let known = match &parsed {
             Some(phone) => self.users.credentials(phone).await?,
             None => None,
@@ -54,12 +55,13 @@ impl LogIn {
         let known = match known {
             Some(known) if matches => known,
             other => {
+                attempt.settle(Outcome::Wrong);
                 let user = other.map(|known| known.user);
                 self.auditor.note(AuditEvent::LoginFailed, user, [None], address).await;
                 return Err(Error::Unauthenticated(Unauthenticated::Credentials));
             }
         };
-        self.rates.forgive(account, address);
+        attempt.settle(Outcome::Right);
         let user = known.user;
         if self.passwords.is_outdated(&known.password)
             && let Err(failure) = self.rehash(&known, password).await
@@ -78,5 +80,30 @@ impl LogIn {
     async fn rehash(&self, known: &Credentials, password: Password) -> std::result::Result<(), Failure> {
         let new = self.passwords.hash(password).await?;
         self.users.rehash(known.user, &known.password, new).await.map(drop)
+    }
+}
+
+/// An attempt that is being checked. Dropped before its outcome is known, also because the caller went away, it counts for nothing.
+struct Attempt<'a> {
+    rates: &'a dyn Rates,
+    account: &'a str,
+    address: Option<IpAddr>,
+    outcome: Outcome,
+}
+
+impl<'a> Attempt<'a> {
+    fn begin(rates: &'a dyn Rates, account: &'a str, address: Option<IpAddr>) -> Result<Self> {
+        rates.attempt(account, address).map_err(|retry_after| Error::TooMany { retry_after })?;
+        Ok(Self { rates, account, address, outcome: Outcome::Unknown })
+    }
+
+    fn settle(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.rates.settle(self.account, self.address, self.outcome);
     }
 }

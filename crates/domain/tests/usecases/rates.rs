@@ -1,9 +1,16 @@
 //! What may be done only so often.
 
+use std::future::pending;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use mango_domain::Error;
-use mango_domain::model::{Rate, Subject, UserId, Visit};
+use async_trait::async_trait;
+use mango_domain::model::{Password, PasswordHash, Rate, Subject, UserId, Visit};
+use mango_domain::ports::Passwords;
+use mango_domain::usecases::{Ports, UseCases};
+use mango_domain::{Error, Failure};
+use mango_testkit::Memory;
 use mango_testkit::build::phone;
 use mango_testkit::memory::FixedRates;
 
@@ -13,6 +20,24 @@ impl House {
     async fn try_from(&self, phone: &str, password: &str, address: &str) -> mango_domain::Result<()> {
         let visit = Visit { address: Some(address.parse::<IpAddr>().expect("an address")), ..Visit::default() };
         self.cases.log_in.run(phone, password.to_owned(), visit).await.map(drop)
+    }
+}
+
+/// A hasher that never gets done.
+struct Stuck;
+
+#[async_trait]
+impl Passwords for Stuck {
+    async fn hash(&self, _: Password) -> Result<PasswordHash, Failure> {
+        pending().await
+    }
+
+    async fn verify(&self, _: Password, _: Option<PasswordHash>) -> Result<bool, Failure> {
+        pending().await
+    }
+
+    fn is_outdated(&self, _: &PasswordHash) -> bool {
+        false
     }
 }
 
@@ -56,6 +81,33 @@ async fn a_right_password_makes_up_for_wrong_ones() {
         }
         house.try_from(phone(1).as_str(), &password(1), "203.0.113.7").await.expect("log in");
     }
+}
+
+/// A store or a hasher that fails, or a caller who goes away, says nothing of the password.
+#[tokio::test]
+async fn only_a_wrong_password_counts() {
+    const ADDRESS: &str = "203.0.113.7";
+    let house = House::new();
+    house.user(1).await;
+    house.memory.rates.limit_attempts(1);
+    let (known, good) = (phone(1), password(1));
+    for operation in ["find credentials", "begin session"].repeat(3) {
+        house.memory.store.fail_next(operation);
+        let refused = house.try_from(known.as_str(), &good, ADDRESS).await;
+        assert!(matches!(refused, Err(Error::Failed(_))), "{operation}: {refused:?}");
+        assert_eq!(house.memory.rates.open_attempts(), 0, "{operation}");
+    }
+    let stuck = UseCases::new(Ports { passwords: Arc::new(Stuck), ..house.memory.ports() }, Memory::POLICY);
+    for _ in 0..3 {
+        let login = stuck.log_in.run(known.as_str(), good.clone(), Visit::default());
+        assert!(tokio::time::timeout(Duration::from_millis(10), login).await.is_err(), "nobody waits so long");
+        assert_eq!(house.memory.rates.open_attempts(), 0);
+    }
+    house.try_from(known.as_str(), &good, ADDRESS).await.expect("log in");
+    let refused = house.try_from(known.as_str(), "wrong password", ADDRESS).await;
+    check_refused(refused, "unauthenticated Credentials");
+    check_too_many(house.try_from(known.as_str(), &good, ADDRESS).await);
+    assert_eq!(house.memory.rates.open_attempts(), 0);
 }
 
 #[tokio::test]

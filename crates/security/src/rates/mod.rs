@@ -14,7 +14,7 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{Quota as Cells, RateLimiter};
 use mango_domain::model::{Quota, Quotas, Rate, Standing, Subject};
-use mango_domain::ports::Rates;
+use mango_domain::ports::{Outcome, Rates};
 
 use table::Table;
 
@@ -27,6 +27,10 @@ const ACCOUNTS: usize = 32 * 1024;
 
 /// How many attempts to log in may fail without a delay: slips of the pen.
 const FREE_ATTEMPTS: u64 = 5;
+
+/// How many attempts on an account from an address are checked at once while there is no delay. So many more can fail before the first
+/// delay when they are made at once; from then on there is one at a time.
+const AT_ONCE: u64 = 16;
 
 /// The delay after the next one that fails. It doubles with each.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -41,8 +45,8 @@ pub struct GovernedRates<C: Clock = MonotonicClock> {
     limiters: Limiters<C>,
     #[cfg(test)]
     subjects: Shared,
-    /// When the last attempt was and how many have failed, as [`Failures`] writes it.
-    failures: Table,
+    /// What is known of the attempts on an account from an address, as [`Attempts`] writes it.
+    attempts: Table,
     longest_delay: Duration,
     /// Nobody can find out which keys share a place, or make two subjects have one key.
     hasher: RandomState,
@@ -74,7 +78,7 @@ impl<C: Clock + Clone> GovernedRates<C> {
             limiters: Rate::ALL.into_iter().filter_map(limiter).collect(),
             #[cfg(test)]
             subjects: table,
-            failures: Table::new(ACCOUNTS),
+            attempts: Table::new(ACCOUNTS),
             longest_delay,
             hasher: RandomState::new(),
             clock,
@@ -119,50 +123,77 @@ where
 
     fn attempt(&self, account: &str, address: Option<IpAddr>) -> Result<(), Duration> {
         let now = self.now();
-        self.failures.update(self.account_key(account, address), |known| {
-            let known = known.map_or(Failures::NONE, Failures::read);
-            let elapsed = now.saturating_sub(known.last);
-            let failed = if elapsed < FORGET_AFTER { known.count } else { 0 };
-            match self.delay(failed).checked_sub(elapsed) {
-                Some(wait) if !wait.is_zero() => {
-                    metrics::counter!("mango_rate_limited_total", "rate" => "failed-login").increment(1);
-                    Err(wait)
-                }
-                _ => Ok(((), Failures { last: now, count: failed.saturating_add(1) }.write())),
+        if self.longest_delay.is_zero() {
+            return Ok(());
+        }
+        self.attempts.update(self.account_key(account, address), |known| {
+            let known = Attempts::at(now, known);
+            let delay = self.delay(known.failed);
+            let wait = delay.saturating_sub(now.saturating_sub(known.last));
+            let at_once = if delay.is_zero() { AT_ONCE } else { 1 };
+            let wait = if wait.is_zero() && known.open >= at_once { FIRST_DELAY.min(self.longest_delay) } else { wait };
+            if !wait.is_zero() {
+                metrics::counter!("mango_rate_limited_total", "rate" => "failed-login").increment(1);
+                return Err(wait);
             }
+            Ok(((), Attempts { open: known.open.saturating_add(1), ..known }.write()))
         })
     }
 
-    fn forgive(&self, account: &str, address: Option<IpAddr>) {
-        let none = Failures::NONE.write();
-        let Ok(()) = self.failures.update(self.account_key(account, address), |_| Ok::<_, Never>(((), none)));
+    fn settle(&self, account: &str, address: Option<IpAddr>, outcome: Outcome) {
+        if self.longest_delay.is_zero() {
+            return;
+        }
+        let now = self.now();
+        let Ok(()) = self.attempts.update(self.account_key(account, address), |known| {
+            let known = Attempts::at(now, known);
+            let (last, failed) = match outcome {
+                Outcome::Right => (now, 0),
+                Outcome::Wrong => (now, known.failed.saturating_add(1)),
+                Outcome::Unknown => (known.last, known.failed),
+            };
+            let after = Attempts { last, open: known.open.saturating_sub(1), failed };
+            Ok::<_, Never>(((), if after.open == 0 && failed == 0 { 0 } else { after.write() }))
+        });
     }
 }
 
 /// What cannot happen.
 type Never = std::convert::Infallible;
 
-/// The failed attempts on an account from an address.
+/// The attempts on an account from an address.
 #[derive(Clone, Copy)]
-struct Failures {
-    /// When the last one began, since the start of the server.
+struct Attempts {
+    /// When the last one failed, since the start of the server; when the last one began, while none has failed.
     last: Duration,
-    count: u64,
+    /// How many are being checked.
+    open: u64,
+    /// How many have failed.
+    failed: u64,
 }
 
-impl Failures {
-    const NONE: Self = Self { last: Duration::ZERO, count: 0 };
+impl Attempts {
     const COUNT_BITS: u32 = 8;
     const MOST: u64 = (1 << Self::COUNT_BITS) - 1;
 
-    fn read(number: u64) -> Self {
-        Self { last: Duration::from_millis(number >> Self::COUNT_BITS), count: number & Self::MOST }
+    /// What is known of them at a time, after a number that was [written](Self::write).
+    fn at(now: Duration, number: Option<u64>) -> Self {
+        let number = number.unwrap_or(0);
+        let last = Duration::from_millis(number >> (2 * Self::COUNT_BITS));
+        let open = (number >> Self::COUNT_BITS) & Self::MOST;
+        let failed = number & Self::MOST;
+        if failed == 0 || now.saturating_sub(last) >= FORGET_AFTER {
+            return Self { last: now, open, failed: 0 };
+        }
+        Self { last, open, failed }
     }
 
-    /// As a number that is the smaller the longer the last attempt is ago.
+    /// As a number that is the smaller the longer the last one is ago.
     fn write(self) -> u64 {
-        let milliseconds = u64::try_from(self.last.as_millis()).unwrap_or(u64::MAX >> Self::COUNT_BITS);
-        (milliseconds << Self::COUNT_BITS) | self.count.min(Self::MOST)
+        let longest = u64::MAX >> (2 * Self::COUNT_BITS);
+        let milliseconds = u64::try_from(self.last.as_millis()).unwrap_or(longest).min(longest);
+        let counts = (self.open.min(Self::MOST) << Self::COUNT_BITS) | self.failed.min(Self::MOST);
+        (milliseconds << (2 * Self::COUNT_BITS)) | counts
     }
 }
 

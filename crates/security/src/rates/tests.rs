@@ -115,7 +115,11 @@ fn a_check_takes_less_than_ten_microseconds() {
 fn delays_after_failed_logins_grow_up_to_a_bound() {
     let (rates, clock) = rates();
     let here = Some("192.0.2.1".parse().unwrap());
-    let attempt = || rates.attempt("+31612345678", here);
+    let attempt = || {
+        rates.attempt("+31612345678", here)?;
+        rates.settle("+31612345678", here, Outcome::Wrong);
+        Ok(())
+    };
     for _ in 0..FREE_ATTEMPTS {
         assert_eq!(attempt(), Ok(()));
     }
@@ -136,7 +140,9 @@ fn delays_after_failed_logins_grow_up_to_a_bound() {
         assert_eq!(attempt(), Ok(()));
     }
     assert!(attempt().is_err());
-    rates.forgive("+31612345678", here);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(rates.attempt("+31612345678", here), Ok(()));
+    rates.settle("+31612345678", here, Outcome::Right);
     for _ in 0..FREE_ATTEMPTS {
         assert_eq!(attempt(), Ok(()));
     }
@@ -144,11 +150,65 @@ fn delays_after_failed_logins_grow_up_to_a_bound() {
 }
 
 #[test]
+fn what_was_no_wrong_password_counts_for_nothing() {
+    let (rates, clock) = rates();
+    let attempt = || rates.attempt("+31612345678", None);
+    let settle = |outcome| rates.settle("+31612345678", None, outcome);
+    for outcome in [Outcome::Right, Outcome::Unknown] {
+        for _ in 0..1000 {
+            assert_eq!(attempt(), Ok(()));
+            settle(outcome);
+        }
+    }
+    for _ in 0..FREE_ATTEMPTS {
+        assert_eq!(attempt(), Ok(()));
+        settle(Outcome::Wrong);
+    }
+    clock.advance(FIRST_DELAY);
+    for _ in 0..1000 {
+        assert_eq!(attempt(), Ok(()), "neither a longer delay nor a new one");
+        settle(Outcome::Unknown);
+    }
+    assert_eq!(attempt(), Ok(()));
+    settle(Outcome::Wrong);
+    assert_eq!(attempt(), Err(FIRST_DELAY * 2));
+}
+
+#[test]
+fn guesses_that_are_made_at_once_are_no_way_around_the_delay() {
+    let (rates, clock) = rates();
+    let open = |most: u64| {
+        let open = (0..1000).take_while(|_| rates.attempt("+31612345678", None).is_ok()).count();
+        assert_eq!(u64::try_from(open).unwrap(), most);
+        assert_eq!(rates.attempt("+31612345678", None), Err(FIRST_DELAY));
+        open
+    };
+    let settle = |outcome| rates.settle("+31612345678", None, outcome);
+    for outcome in [Outcome::Right, Outcome::Unknown, Outcome::Wrong] {
+        (0..open(AT_ONCE)).for_each(|_| settle(outcome));
+    }
+    assert_eq!(rates.attempt("+31612345678", None), Err(LONGEST));
+    for outcome in [Outcome::Unknown, Outcome::Wrong] {
+        clock.advance(LONGEST);
+        open(1);
+        settle(outcome);
+    }
+    assert_eq!(rates.attempt("+31612345678", None), Err(LONGEST));
+    clock.advance(LONGEST);
+    open(1);
+    settle(Outcome::Right);
+    open(AT_ONCE);
+    clock.advance(FORGET_AFTER * 2);
+    assert_eq!(rates.attempt("+31612345678", None), Err(FIRST_DELAY), "what is open is not forgotten");
+}
+
+#[test]
 fn nobody_elsewhere_waits_for_the_failures_of_a_stranger() {
     let (rates, _) = rates();
     let from = |text: &str| Some(text.parse().unwrap());
-    for _ in 0..100 {
-        let _ = rates.attempt("+31612345678", from("2001:db8::1"));
+    for _ in 0..FREE_ATTEMPTS {
+        assert_eq!(rates.attempt("+31612345678", from("2001:db8::1")), Ok(()));
+        rates.settle("+31612345678", from("2001:db8::1"), Outcome::Wrong);
     }
     assert!(rates.attempt("+31612345678", from("2001:db8::1")).is_err());
     assert!(rates.attempt("+31612345678", from("2001:db8::2")).is_err(), "the same customer");

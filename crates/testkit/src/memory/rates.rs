@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mango_domain::model::{Quota, Rate, Standing, Subject};
-use mango_domain::ports::Rates;
+use mango_domain::ports::{Outcome, Rates};
 
 /// Rates without limits, until a test sets some. Time does not pass for them.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ struct State {
     taken: HashMap<(Rate, Subject), u32>,
     attempts: Option<u32>,
     failed: HashMap<(String, Option<IpAddr>), u32>,
+    open: i64,
 }
 
 impl FixedRates {
@@ -38,6 +39,12 @@ impl FixedRates {
     /// How many attempts to log in may fail.
     pub fn limit_attempts(&self, attempts: u32) {
         self.state().attempts = Some(attempts);
+    }
+
+    /// How many attempts to log in were let through and not settled.
+    #[must_use]
+    pub fn open_attempts(&self) -> i64 {
+        self.state().open
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -64,15 +71,21 @@ impl Rates for FixedRates {
     fn attempt(&self, account: &str, address: Option<IpAddr>) -> Result<(), Duration> {
         let mut state = self.state();
         let most = state.attempts.unwrap_or(u32::MAX);
-        let failed = state.failed.entry((account.to_owned(), address)).or_default();
-        if *failed >= most {
+        if state.failed.get(&(account.to_owned(), address)).is_some_and(|failed| *failed >= most) {
             return Err(Self::RETRY_AFTER);
         }
-        *failed = failed.saturating_add(1);
+        state.open = state.open.saturating_add(1);
         Ok(())
     }
 
-    fn forgive(&self, account: &str, address: Option<IpAddr>) {
-        self.state().failed.remove(&(account.to_owned(), address));
+    fn settle(&self, account: &str, address: Option<IpAddr>, outcome: Outcome) {
+        let mut state = self.state();
+        state.open = state.open.saturating_sub(1);
+        let failed = state.failed.entry((account.to_owned(), address)).or_default();
+        *failed = match outcome {
+            Outcome::Right => 0,
+            Outcome::Wrong => failed.saturating_add(1),
+            Outcome::Unknown => *failed,
+        };
     }
 }
