@@ -4,8 +4,8 @@ use actix_http::ConnectionType;
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{StatusCode, Version};
 use actix_web::middleware::Next;
 
 pub(crate) const DEFAULTS: [(&str, &str); 4] = [
@@ -27,6 +27,12 @@ pub(crate) async fn headers<B: MessageBody>(
     // connection ends with the answer.
     if response.request().head().upgrade() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    // Chunks are not known to HTTP/1.0, where a body of unknown length ends with the connection (RFC 9112, section 6.1).
+    if response.request().version() < Version::HTTP_11 {
+        let head = response.response_mut().head_mut();
+        head.no_chunking(true);
+        head.set_connection_type(ConnectionType::Close);
     }
     for (name, value) in DEFAULTS {
         if !response.headers().contains_key(name) {

@@ -9,6 +9,8 @@ use mango_testkit::build::{self, moment, unheard};
 use mango_testkit::memory::Memory;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::failing::FirstPage;
 use crate::support::{Account, Answer, Server};
@@ -185,4 +187,18 @@ async fn a_list_that_cannot_be_read_to_its_end_breaks_off() {
     assert_eq!(response.status(), 200);
     assert!(response.bytes().await.is_err());
     assert_eq!(server.get_as(&ann, "/chat/pinned").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_list_for_http_1_0_comes_without_chunks() {
+    let server = Server::start().await;
+    let (ann, chats) = somebody_in_many_chats(&server).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = format!("GET /chat HTTP/1.0\r\nhost: x\r\nauthorization: Bearer {}\r\n\r\n", ann.access);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(!head.to_lowercase().contains("transfer-encoding"), "{head}");
+    assert_eq!(serde_json::from_str::<Value>(body).unwrap().as_array().map(Vec::len), Some(chats.len()));
 }
