@@ -68,7 +68,7 @@ impl FromMessageParts<LocalAdapter> for Call {
     }
 }
 
-/// A call that waits for its turn.
+/// A call that waits for its turn. It waits in a box: a mailbox has room for 32 of them from its beginning, and most are empty.
 pub(crate) struct Job {
     verb: Verb,
     text: Str,
@@ -77,14 +77,14 @@ pub(crate) struct Job {
 
 /// Where a socket's events wait. The socket owns it: when the socket is gone, however it went, the task comes to its end.
 pub(crate) struct Mailbox {
-    sender: Mutex<Option<mpsc::Sender<Job>>>,
+    sender: Mutex<Option<mpsc::Sender<Box<Job>>>>,
     connection: Arc<Connection>,
     /// Whether the socket is being disconnected.
     shut: AtomicBool,
 }
 
 impl Mailbox {
-    pub(crate) fn new(sender: mpsc::Sender<Job>, connection: Arc<Connection>) -> Self {
+    pub(crate) fn new(sender: mpsc::Sender<Box<Job>>, connection: Arc<Connection>) -> Self {
         Self { sender: Mutex::new(Some(sender)), connection, shut: AtomicBool::new(false) }
     }
 
@@ -111,7 +111,7 @@ impl Mailbox {
             None => false,
             Some(sender) => match sender.try_reserve() {
                 Ok(place) if waiting <= context.hub.options().max_incoming_bytes => {
-                    return place.send(Job { verb, text: call.text, reply: call.reply });
+                    return place.send(Box::new(Job { verb, text: call.text, reply: call.reply }));
                 }
                 Ok(_) | Err(TrySendError::Full(())) => true,
                 Err(TrySendError::Closed(())) => false,
@@ -150,7 +150,7 @@ impl Mailbox {
         !self.shut.swap(true, Ordering::AcqRel)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Job>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Box<Job>>>> {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -281,7 +281,7 @@ impl Connection {
     /// Handles the events of the socket in their order, until there are no more. Messages do not wait for each other's commit: they
     /// are handed to the store in their order, which keeps it; every other event waits for those before it, and all of them wait
     /// for a client that does not read what it was sent.
-    pub(crate) async fn serve(self: Arc<Self>, mut jobs: mpsc::Receiver<Job>) {
+    pub(crate) async fn serve(self: Arc<Self>, mut jobs: mpsc::Receiver<Box<Job>>) {
         let open = metrics::gauge!("mango_sockets");
         open.increment(1.0);
         let closing = self.context.hub.closing().cancelled();
@@ -339,8 +339,8 @@ impl Connection {
         left.to_std().unwrap_or_default().min(Duration::from_secs(365 * 24 * 60 * 60))
     }
 
-    async fn handle(&self, job: Job) {
-        let Job { verb, text, reply } = job;
+    async fn handle(&self, job: Box<Job>) {
+        let Job { verb, text, reply } = *job;
         let outcome = if self.barred().is_some() { "dropped" } else { self.answer(verb, &text, reply).await };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
         self.waiting.fetch_sub(text.len(), Ordering::Relaxed);
