@@ -55,7 +55,7 @@ fn control_characters_are_refused() {
             check_refused(parse(&format!("a{control}b")), field, &control);
         }
     }
-    for line_break in ['\n', '\r', '\t'] {
+    for line_break in ['\n', '\r', '\t', '\u{2028}', '\u{2029}'] {
         let text = format!("a{line_break}b");
         check_refused(user_name(&text), "name", &line_break);
         check_refused(chat_name(&text), "chat.name", &line_break);
@@ -67,17 +67,64 @@ fn control_characters_are_refused() {
 #[test]
 fn what_cannot_be_seen_is_no_text_and_what_turns_text_around_is_refused() {
     for (parse, field, _) in TEXTS {
-        for invisible in ["\u{200b}", "\u{200d}\u{200d}", "\u{feff} \u{2060}", "\u{3164}", "\u{34f}", "\u{e0020}"] {
+        for invisible in [
+            "\u{200b}",
+            "\u{200d}\u{200d}",
+            "\u{feff} \u{2060}",
+            "\u{3164}",
+            "\u{ffa0}",
+            "\u{34f}",
+            "\u{e0020}",
+            "\u{115f}",
+            "\u{1160}",
+            "\u{115f}\u{1160}",
+            "\u{2800}\u{2800}",
+            "\u{1d159}",
+            "\u{fffe}",
+            "\u{ffff}",
+            "\u{1fffe}",
+            "\u{10ffff}",
+            "\u{fdd0}\u{fdef}",
+        ] {
             check_refused(parse(invisible), field, &invisible.escape_unicode().to_string());
         }
-        for turning in ['\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}'] {
-            check_refused(parse(&format!("a{turning}b")), field, &turning.escape_unicode().to_string());
+        for turning in ["\u{202a}", "\u{202e}", "\u{202b}b\u{202c}", "\u{2066}", "\u{2069}", "\u{2069}b\u{2066}"] {
+            let error = parse(&format!("a{turning}b")).unwrap_err();
+            let what = "must not contain characters that turn the direction of text";
+            assert_eq!((&*error.field, &*error.message), (field, what), "{}", turning.escape_unicode());
         }
-        for fine in
-            ["👩\u{200d}👩\u{200d}👧", "می\u{200c}خواهم", "שלום\u{200f}!", "🏴\u{e0067}\u{e0062}\u{e007f}", "e\u{301}"]
-        {
+        for fine in [
+            "👩\u{200d}👩\u{200d}👧",
+            "می\u{200c}خواهم",
+            "שלום\u{200f}!",
+            "🏴\u{e0067}\u{e0062}\u{e007f}",
+            "e\u{301}",
+            "한글",
+            "\u{1112}\u{1161}\u{11ab}",
+            "⠓⠑⠇⠇⠕",
+            "⠓\u{2800}⠓",
+            "नमस्ते",
+            "สวัสดี",
+            "𝄞",
+        ] {
             assert_eq!(parse(fine), Ok(fine.to_owned()), "{}", fine.escape_unicode());
         }
+    }
+}
+
+/// An isolate reaches no further than its end or its paragraph's.
+#[test]
+fn isolates_that_end_where_they_began_are_fine_in_texts_of_many_lines() {
+    let balanced = ["call \u{2068}שלום\u{2069}!", "\u{2066}a \u{2067}ב \u{2068}c\u{2069}\u{2069}\u{2069}\nb"];
+    for text in balanced {
+        assert_eq!(description(text), Ok(text.to_owned()), "{}", text.escape_unicode());
+        check_refused(user_name(&text.replace('\n', " ")), "name", &text.escape_unicode().to_string());
+        check_refused(chat_name(&text.replace('\n', " ")), "chat.name", &text.escape_unicode().to_string());
+    }
+    for open in
+        ["\u{2067}a\nb\u{2069}", "\u{2067}a\u{2029}b\u{2069}", "\u{2067}a\u{2069}\u{2069}", "\u{2067}\u{202e}a\u{2069}"]
+    {
+        check_refused(description(open), "description", &open.escape_unicode().to_string());
     }
 }
 
