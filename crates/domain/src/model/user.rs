@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
 use crate::FieldError;
 use crate::model::session::PasswordHash;
 use crate::model::{PhotoId, ProfileVersion, SessionId, Timestamp, UserId, text};
@@ -97,18 +99,28 @@ pub struct Credentials {
 pub struct Phone(String);
 
 impl Phone {
-    /// Normalises what a human typed: spaces, dashes, dots, slashes and brackets are dropped, `00` stands for `+`, and a missing
-    /// `+` is supplied, since a form-encoded `+` that was not escaped arrives as a space.
+    /// Normalises what a human typed or copied: spaces, dashes, dots, slashes and brackets are dropped, as are format characters that
+    /// nobody sees and a `tel:` in front (RFC 3966); `00` stands for `+`, and a missing `+` is supplied, since a form-encoded `+` that
+    /// was not escaped arrives as a space.
     ///
     /// # Errors
     /// A [`FieldError`] on `phone` when it is not an international number.
     pub fn parse(raw: &str) -> Result<Self, FieldError> {
         let refused = || FieldError::new("phone", "must be a phone number in international form, such as +31612345678");
-        if raw.len() > 64 {
+        if raw.len() > 256 {
             return Err(refused());
         }
-        let trimmed = raw.trim();
-        let rest = trimmed.strip_prefix('+').or_else(|| trimmed.strip_prefix("00")).unwrap_or(trimmed);
+        let typed: String = raw.chars().filter_map(as_typed).collect();
+        if typed.len() > 64 {
+            return Err(refused());
+        }
+        let trimmed = match typed.trim().split_at_checked(4) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel:") => rest.trim(),
+            _ => typed.trim(),
+        };
+        // The country code may stand in brackets with its plus.
+        let bare = trimmed.strip_prefix('(').map_or(trimmed, str::trim_start);
+        let rest = bare.strip_prefix('+').or_else(|| bare.strip_prefix("00")).unwrap_or(bare);
         if !rest.chars().all(|c| c.is_ascii_digit() || " -.()/".contains(c)) {
             return Err(refused());
         }
@@ -132,6 +144,17 @@ impl Phone {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A character of a phone as a keyboard has it: any space and any dash are one, and what only formats is nothing.
+fn as_typed(c: char) -> Option<char> {
+    match c.general_category() {
+        GeneralCategory::Format => None,
+        GeneralCategory::SpaceSeparator => Some(' '),
+        GeneralCategory::DashPunctuation => Some('-'),
+        _ if c == '\u{2212}' => Some('-'),
+        _ => Some(c),
     }
 }
 
