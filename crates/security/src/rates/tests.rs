@@ -1,3 +1,5 @@
+//! Rates and delays under a clock that is set.
+
 use std::net::Ipv6Addr;
 use std::num::NonZeroU32;
 use std::time::Instant;
