@@ -46,7 +46,7 @@ async fn right_passwords_at_once_are_let_in_and_wrong_ones_are_few() {
         assert_eq!(at_once(&cases, 12, "the right one").await, [12, 0, 0]);
     }
     let [_, wrong, waiting] = at_once(&cases, 100, "a wrong one").await;
-    // Sixteen are checked at once, and while fewer than five of them have failed, others take the place of those that are done.
-    assert!((16..=20).contains(&wrong), "{wrong} wrong, {waiting} waiting");
+    // Sixteen are checked at once, and others take the place of the first four that are done.
+    assert!((5..=20).contains(&wrong), "{wrong} wrong, {waiting} waiting");
     assert_eq!(at_once(&cases, 12, "the right one").await, [0, 0, 12]);
 }
