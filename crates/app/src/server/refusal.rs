@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::sockets::Sockets;
 
-/// How long a connection that was refused may take to read why.
+/// How long a client may take to read what it is told last.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Answers on the connection, behind what was yet to be written of earlier answers, and closes it. The socket moves from the event
@@ -58,13 +58,18 @@ fn write(bytes: &mut BytesMut, answer: HttpResponse) {
 
 async fn farewell(socket: std::net::TcpStream, answers: &[u8]) -> io::Result<()> {
     let mut socket = TcpStream::from_std(socket)?;
-    let farewell = async {
-        socket.write_all(answers).await?;
+    timeout(LINGER, socket.write_all(answers)).await.unwrap_or(Ok(()))?;
+    linger(socket).await
+}
+
+/// Closes a connection once the client has closed it too, or has had its time. Closing with bytes unread would reset it, and the client
+/// might never see what it was told last (RFC 9112, section 9.6).
+pub(super) async fn linger(mut socket: TcpStream) -> io::Result<()> {
+    let lingering = async {
         socket.shutdown().await?;
-        // Closing with bytes unread would reset the connection, and the client might never see the answer.
         let mut rest = [0; 4096];
         while socket.read(&mut rest).await? > 0 {}
         Ok(())
     };
-    timeout(LINGER, farewell).await.unwrap_or(Ok(()))
+    timeout(LINGER, lingering).await.unwrap_or(Ok(()))
 }

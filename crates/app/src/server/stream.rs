@@ -8,17 +8,20 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::probing::ANSWER_FRAME;
+use super::refusal::linger;
 
 /// A socket that was read from already: what had been read comes first. It counts as open until it is dropped, wherever hyper and
-/// the WebSocket have moved it by then. When the server hangs up it breaks off: no more is read, and of what waits to be written
-/// the system gets what it takes.
+/// the WebSocket have moved it by then, and then lingers until the client has read what it was told last. When the server hangs up it
+/// breaks off: no more is read, and of what waits to be written the system gets what it takes.
 pub(super) struct Upgraded {
     already_read: Bytes,
-    socket: TcpStream,
+    /// There until it is dropped.
+    socket: Option<TcpStream>,
     unsent: Option<Unsent>,
     hang_up: CancellationToken,
     hung_up: Waiting,
@@ -74,7 +77,11 @@ impl Upgraded {
     ) -> Self {
         let unsent = is_probed.then(Unsent::default);
         let hung_up = Box::pin(hang_up.clone().cancelled_owned());
-        Self { already_read, socket, unsent, hang_up, hung_up, hung_up_on_writer: None, _open: open }
+        Self { already_read, socket: Some(socket), unsent, hang_up, hung_up, hung_up_on_writer: None, _open: open }
+    }
+
+    fn socket(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        self.socket.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// How many of these bytes the client has had already, if any.
@@ -98,10 +105,22 @@ impl Upgraded {
     }
 }
 
+impl Drop for Upgraded {
+    fn drop(&mut self) {
+        if self.hang_up.is_cancelled() {
+            return;
+        }
+        if let (Some(socket), Ok(runtime)) = (self.socket.take(), Handle::try_current()) {
+            // Whatever comes of it, the connection is over.
+            runtime.spawn(async move { linger(socket).await.ok() });
+        }
+    }
+}
+
 impl AsyncRead for Upgraded {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.already_read.is_empty() {
-            return match Pin::new(&mut self.socket).poll_read(cx, buffer) {
+            return match self.socket()?.poll_read(cx, buffer) {
                 Poll::Pending => self.hung_up.as_mut().poll(cx).map(|()| Err(io::ErrorKind::ConnectionAborted.into())),
                 ready => ready,
             };
@@ -117,15 +136,15 @@ impl AsyncWrite for Upgraded {
         if let Some(passed) = self.pass_over(bytes) {
             return Poll::Ready(Ok(passed));
         }
-        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        let written = self.socket()?.poll_write(cx, bytes);
         self.unless_hung_up(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        self.socket()?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        self.socket()?.poll_shutdown(cx)
     }
 }
