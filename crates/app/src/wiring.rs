@@ -112,7 +112,9 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         settings: http_settings(settings),
     };
     let wired = use_cases.clone();
+    let sessions = service.clone();
     let doors = Doors {
+        polls: Box::new(move |session| sessions.polls(session)),
         origins: origins(settings),
         bodies: Bodies::new(BodyLimits::up_to(socket_options.max_message)),
         proxies: settings.trusted_proxies.clone(),

@@ -120,6 +120,12 @@ impl Service {
         Self { inner, polling: Arc::default() }
     }
 
+    /// Whether there is a session of this name that began with long-polling.
+    #[must_use]
+    pub fn polls(&self, session: &str) -> bool {
+        session.parse().is_ok_and(|session| self.polling.find(session).is_some())
+    }
+
     /// Ends a session that polls, as its client would.
     pub(crate) async fn close_polling(&self, session: Sid) {
         let target = format!("{PATH}/?EIO=4&transport=polling&sid={session}");

@@ -25,7 +25,7 @@ pub use listen::{Options, listen};
 pub use origin::Origins;
 pub use polling::mount;
 pub use shutdown::{Running, Stopped};
-pub use sockets::{Admit, Doors, SocketBody, Sockets};
+pub use sockets::{Admit, Doors, Polls, SocketBody, Sockets};
 
 /// Where Socket.IO answers, with and without a slash at the end.
 pub const SOCKET_PATH: &str = "/ws/socket.io";

@@ -36,9 +36,9 @@ const UPGRADE: &[u8] = b"5";
 /// How many bytes the frame with [`ANSWER`] has.
 pub(super) const ANSWER_FRAME: usize = 8;
 
-/// The session in a query, if it names one.
+/// The session in a query, if it names one. An empty name is none: the request begins a session.
 pub(super) fn session(query: Option<&str>) -> Option<&str> {
-    query?.split('&').find_map(|pair| pair.strip_prefix("sid="))
+    query?.split('&').find_map(|pair| pair.strip_prefix("sid=")).filter(|session| !session.is_empty())
 }
 
 /// Which sessions probe, and which poll.

@@ -41,6 +41,8 @@ pub struct Doors {
     pub bodies: Bodies,
     /// Which reverse proxies are believed when they say who the client is.
     pub proxies: TrustedProxies,
+    /// Whether a session that began with long-polling has this name.
+    pub polls: Box<Polls>,
     /// Whether another socket may be opened from an address now.
     pub admit: Box<Admit>,
     /// How many sockets may be open from one address.
@@ -52,6 +54,9 @@ pub(super) type Seat = Arc<Place<IpAddr>>;
 
 /// When to try again, for whoever finds no place.
 const COME_BACK: Duration = Duration::from_secs(5);
+
+/// Whether there is a session of this name that began with long-polling.
+pub type Polls = dyn Fn(&str) -> bool + Send + Sync;
 
 /// Counts a client that opens a socket, and refuses one that does so too often.
 pub type Admit = dyn Fn(IpAddr) -> Result<(), Problem> + Send + Sync;

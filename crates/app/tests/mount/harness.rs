@@ -65,6 +65,7 @@ impl Mounted {
                 origins,
                 bodies: Bodies::new(bodies),
                 proxies,
+                polls: Box::new(|_| true),
                 admit: Box::new(|_| Ok(())),
                 places: Places::new(usize::MAX),
             },
