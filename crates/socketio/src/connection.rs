@@ -1,7 +1,8 @@
-//! A connected socket: the mailbox for what it sends, and the task that handles it.
+//! A connected socket: what it may do, and the task that handles what it sends.
+
+mod mailbox;
 
 use std::collections::{HashMap, HashSet};
-use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -12,16 +13,12 @@ use futures_util::{FutureExt, StreamExt};
 use mango_contract::event::HangUpReason;
 use mango_contract::{Ack, Problem, ProblemKind};
 use mango_domain::error::chain;
-use mango_domain::model::{ChatId, ConnectionId, Origin, Principal, Subject, UserId};
+use mango_domain::model::{ChatId, ConnectionId, Origin, Principal, UserId};
 use mango_domain::{Error, FailureKind};
 use serde_json::value::to_raw_value;
-use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{AckSender, SocketRef};
-use socketioxide::handler::FromMessageParts;
-use socketioxide::socket::Socket;
+use socketioxide::extract::AckSender;
 use socketioxide::{SendError, SocketError};
-use socketioxide_core::{Str, Value};
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::hub::Context;
@@ -29,6 +26,9 @@ use crate::on::{self, Done, Verb};
 use crate::outlet::{Outlet, ack_size};
 use crate::places::Place;
 use crate::rooms;
+
+use self::mailbox::Job;
+pub(crate) use self::mailbox::{Call, Mailbox};
 
 /// How many messages of one socket may be on their way to the store at once. The store commits what comes together in one go,
 /// so that waiting for each alone would cost a client most of its speed.
@@ -38,121 +38,11 @@ const PIPELINE: usize = 64;
 const GO_OFFLINE_TRIES: u32 = 3;
 const GO_OFFLINE_PAUSE: Duration = Duration::from_millis(200);
 
-/// When to send an event again that there was no place for.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// An event as it came from a socket.
-pub(crate) struct Call {
-    socket: SocketRef,
-    /// The name and the arguments as a JSON array. Attachments are not taken; their place in the text is held by an object, which is
-    /// refused wherever a text or a number is expected.
-    text: Str,
-    reply: Option<Reply>,
-}
-
 /// Where an acknowledgement goes, if the client asked for one.
 struct Reply {
     sender: AckSender,
     /// The number that the client gave to its question.
     id: i64,
-}
-
-impl FromMessageParts<LocalAdapter> for Call {
-    type Error = Infallible;
-
-    fn from_message_parts(socket: &Arc<Socket>, value: &mut Value, ack: &Option<i64>) -> Result<Self, Infallible> {
-        let sender = AckSender::from_message_parts(socket, value, ack)?;
-        let reply = ack.map(|id| Reply { sender, id });
-        let text = value.as_str().cloned().unwrap_or_default();
-        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), text, reply })
-    }
-}
-
-/// A call that waits for its turn. It waits in a box: a mailbox has room for 32 of them from its beginning, and most are empty.
-pub(crate) struct Job {
-    verb: Verb,
-    text: Str,
-    reply: Option<Reply>,
-}
-
-/// Where a socket's events wait. The socket owns it: when the socket is gone, however it went, the task comes to its end.
-pub(crate) struct Mailbox {
-    sender: Mutex<Option<mpsc::Sender<Box<Job>>>>,
-    connection: Arc<Connection>,
-    /// Whether the socket is being disconnected.
-    shut: AtomicBool,
-}
-
-impl Mailbox {
-    pub(crate) fn new(sender: mpsc::Sender<Box<Job>>, connection: Arc<Connection>) -> Self {
-        Self { sender: Mutex::new(Some(sender)), connection, shut: AtomicBool::new(false) }
-    }
-
-    pub(crate) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    /// Takes an event. One that there is no place for, or that its user sends too often, is refused at once; when its sender could not
-    /// learn of that, because it asked for no acknowledgement, the socket is hung up on instead. In a shutdown events are refused as
-    /// well, and nobody is hung up on: clients stay away after that, and come back by themselves after the connection is closed.
-    pub(crate) fn post(&self, verb: Verb, call: Call) {
-        if self.lock().is_none() {
-            // Nothing is taken from a socket that was told to go.
-            return;
-        }
-        let (context, user) = (self.connection.context(), self.connection.principal().user);
-        if let Err(error) = context.use_cases.limit.run(verb.rate(), Subject::User(user)) {
-            let problem = Problem::from(&error);
-            return self.refuse(verb, call, &problem, !context.hub.closing().is_cancelled());
-        }
-        let size = call.text.len();
-        let waiting = self.connection.waiting.fetch_add(size, Ordering::Relaxed).saturating_add(size);
-        let overflow = match &*self.lock() {
-            None => false,
-            Some(sender) => match sender.try_reserve() {
-                Ok(place) if waiting <= context.hub.options().max_incoming_bytes => {
-                    return place.send(Box::new(Job { verb, text: call.text, reply: call.reply }));
-                }
-                Ok(_) | Err(TrySendError::Full(())) => true,
-                Err(TrySendError::Closed(())) => false,
-            },
-        };
-        self.connection.waiting.fetch_sub(size, Ordering::Relaxed);
-        self.refuse(verb, call, &Problem::unavailable(RETRY_AFTER), overflow);
-    }
-
-    /// Refuses an event. `flood` is whether its socket is to blame.
-    fn refuse(&self, verb: Verb, call: Call, problem: &Problem, flood: bool) {
-        let outcome = if flood { "failed" } else { "dropped" };
-        metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
-        if let Some(reply) = call.reply {
-            self.connection.acknowledge(reply, &Ack::Refused(problem.clone()));
-        } else if flood {
-            tracing::warn!(user = %self.connection.principal().user, "a socket sends more than can be handled");
-            self.connection.context().hub.hang_up(call.socket, HangUpReason::Flood);
-        }
-    }
-
-    /// Takes no more events. Those that wait are still handled.
-    pub(crate) fn close(&self) {
-        self.connection.closed.store(true, Ordering::Release);
-        self.lock().take();
-        if let Some(outlet) = &self.connection.outlet {
-            outlet.wake();
-        }
-    }
-
-    /// Takes no more events, and lets those that wait go unhandled; whether this is the first time.
-    #[must_use]
-    pub(crate) fn shut(&self, reason: HangUpReason) -> bool {
-        self.connection.bar(reason);
-        self.close();
-        !self.shut.swap(true, Ordering::AcqRel)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<Box<Job>>>> {
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A connected socket, apart from socketioxide: who it is and what is allowed.

@@ -31,6 +31,7 @@
 
 mod connect;
 mod connection;
+mod frames;
 mod hub;
 mod on;
 mod options;

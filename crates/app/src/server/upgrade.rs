@@ -98,14 +98,14 @@ fn judge(sockets: &Sockets, request: &Request, client: Option<IpAddr>) -> Result
     if let Some(missing) = missing(request) {
         return Err(Problem::new(ProblemKind::BadRequest, format!("a WebSocket needs {missing}")));
     }
-    if probing::session(request.uri().query()).is_some_and(|session| !(sockets.doors().polls)(session)) {
-        return Err(Problem::new(ProblemKind::BadRequest, "there is no such session: connect again"));
-    }
     if !sockets.doors().origins.allow(request.headers()) {
         return Err(Problem::new(ProblemKind::Forbidden, "pages of this origin may not connect"));
     }
     if sockets.closing().is_cancelled() {
         return Err(Problem::unavailable(COME_BACK));
+    }
+    if probing::session(request.uri().query()).is_some_and(|session| !(sockets.doors().polls)(session)) {
+        return Err(Problem::new(ProblemKind::BadRequest, "there is no such session: connect again"));
     }
     sockets.admit(client, request.uri().query())
 }
