@@ -27,6 +27,9 @@ pub(crate) enum Fault {
     /// The task that ran the operation panicked.
     #[error("the operation's task: {0}")]
     Task(#[from] JoinError),
+    /// The operation panicked.
+    #[error("the operation panicked")]
+    Panicked,
     /// So many changes wait to be committed that one more would only wait.
     #[error("too many changes wait to be committed")]
     QueueFull,
@@ -78,7 +81,7 @@ impl Fault {
     /// Whether what was asked for may have been done all the same.
     pub(crate) fn is_uncertain(&self) -> bool {
         match self {
-            Self::TimedOut(_) | Self::Task(_) => true,
+            Self::TimedOut(_) | Self::Task(_) | Self::Panicked => true,
             Self::Query(error) => {
                 let kind = match error {
                     QueryError::RollbackErrorOnCommit { .. } => return true,
@@ -98,7 +101,7 @@ impl Fault {
                 FailureKind::Busy { retry_after: RETRY_AFTER }
             }
             Self::Query(error) => kind_of(error),
-            Self::Task(_) => FailureKind::Broken,
+            Self::Task(_) | Self::Panicked => FailureKind::Broken,
         }
     }
 }

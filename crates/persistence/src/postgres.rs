@@ -71,22 +71,25 @@ const NEXT_CHAT_ID: Option<&str> = Some("nextval(pg_get_serial_sequence('chats',
 /// keep operations waiting that long for a server that was unplugged.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// The statements of a writer are planned once, since planning one takes as long as running it, and find their rows by an index. A
+/// plan that was made while a table was small, and that reads it whole, would be kept while it grows.
+const WRITER: &str = " SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;";
+
 /// Opens the pools and sees that the server answers.
 pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, Reason> {
     let runtime = Handle::current();
-    let opener = Opener {
-        setup: setup(options.operation_timeout).into(),
-        timeout: options.connect_timeout,
-        runtime: runtime.clone(),
-    };
-    let build = |max| {
-        let opener = opener.clone();
+    let build = |max, more: &str| {
+        let opener = Opener {
+            setup: (setup(options.operation_timeout) + more).into(),
+            timeout: options.connect_timeout,
+            runtime: runtime.clone(),
+        };
         pool::build(url.as_str(), max, options, Box::new(move |url| opener.clone().establish(url.to_owned()).boxed()))
     };
-    let general = build(options.max_connections)?;
+    let general = build(options.max_connections, "")?;
     pool::check(&general).await?;
     // Who reads shall not keep those from committing who write: however many wait for slow answers, a writer has its connection.
-    let commit = build(options.writers)?;
+    let commit = build(options.writers, WRITER)?;
     pool::check(&commit).await?;
     let operation_timeout = options.operation_timeout;
     let committer: Arc<dyn Commit> = Arc::new(repository::Committer { pool: commit.clone(), operation_timeout });
@@ -96,11 +99,11 @@ pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, 
 }
 
 /// A query that takes too long is given up by the server, a little before its caller gives up the connection with it. And a
-/// client that hangs must not keep its locks.
+/// client that hangs must not keep its locks. No query is so long that compiling it first would pay.
 fn setup(operation_timeout: Duration) -> String {
     // Zero would mean no limit, and the server takes no more than 31 bits.
     let millis = (operation_timeout * 9 / 10).as_millis().clamp(1, 1 << 30);
-    format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis};")
+    format!("SET statement_timeout = {millis}; SET idle_in_transaction_session_timeout = {millis}; SET jit = off;")
 }
 
 /// Opens connections for the pool.
@@ -189,21 +192,26 @@ fn with_causes(error: &dyn Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Runs `work` in a task. When it takes longer than the limit its connection is closed: the pool has room for another one, and
-/// the server rolls back what it has not been told to commit, or ends the statement that it was given.
-async fn bounded<R, F>(mut conn: Object<Conn>, limit: Duration, runtime: &Handle, work: F) -> Result<R, Fault>
+/// Runs `work` in a task, for a caller who may be cancelled.
+async fn bounded<R, F>(conn: Object<Conn>, limit: Duration, runtime: &Handle, work: F) -> Result<R, Fault>
 where
     F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
     R: Send + 'static,
 {
-    let working = runtime.spawn(async move {
-        if let Ok(done) = timeout(limit, work(&mut conn)).await {
-            return Ok(done?);
-        }
-        drop(Object::take(conn));
-        Err(Fault::TimedOut(limit))
-    });
-    working.await?
+    runtime.spawn(bounded_here(conn, limit, work)).await?
+}
+
+/// Runs `work` for a caller who waits for it. When it takes longer than the limit its connection is closed: the pool has room for
+/// another one, and the server rolls back what it has not been told to commit, or ends the statement that it was given.
+async fn bounded_here<R, F>(mut conn: Object<Conn>, limit: Duration, work: F) -> Result<R, Fault>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send,
+{
+    if let Ok(done) = timeout(limit, work(&mut conn)).await {
+        return Ok(done?);
+    }
+    drop(Object::take(conn));
+    Err(Fault::TimedOut(limit))
 }
 
 /// Runs `work` in a transaction, which is rolled back when it fails.

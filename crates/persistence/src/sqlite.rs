@@ -96,16 +96,18 @@ fn create(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-/// Opens connections and sets them up.
+/// Opens connections and sets them up, on the runtime that opens the database: a connection runs its queries on the threads of the
+/// runtime that it was opened on, and that of a caller may end while others use the connection.
 fn opening(setup: &'static str) -> SetupCallback<Conn> {
+    let runtime = Handle::current();
     Box::new(move |file| {
         let file = file.to_owned();
-        async move {
+        let opening = runtime.spawn(async move {
             let mut conn = Conn::establish(&file).await?;
             set_up(&mut conn, setup).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
             Ok(conn)
-        }
-        .boxed()
+        });
+        async { opening.await.map_err(|error| ConnectionError::BadConnection(error.to_string()))? }.boxed()
     })
 }
 
@@ -135,6 +137,15 @@ where
         Ok(done) => Ok(done??),
         Err(_) => Err(Fault::TimedOut(limit)),
     }
+}
+
+/// The same for a caller who waits for it.
+async fn bounded_here<R, F>(conn: Object<Conn>, limit: Duration, work: F) -> Result<R, Fault>
+where
+    F: for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, QueryResult<R>> + Send + 'static,
+    R: Send + 'static,
+{
+    bounded(conn, limit, &Handle::current(), work).await
 }
 
 /// Runs `work` in a transaction that has the write lock from its start, and is rolled back when it fails.

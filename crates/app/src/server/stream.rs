@@ -17,13 +17,16 @@ use super::refusal::linger;
 
 /// A socket that was read from already: what had been read comes first. It counts as open until it is dropped, wherever hyper and
 /// the WebSocket have moved it by then, and then lingers until the client has read what it was told last. When the server hangs up it
-/// breaks off: no more is read, and of what waits to be written the system gets what it takes.
+/// breaks off: no more is read, and of what waits to be written the system gets what it takes. When it hangs up on this one alone, for it
+/// reads nothing, the connection is reset, since the system would keep what it took until it gives the client up.
 pub(super) struct Upgraded {
     already_read: Bytes,
     /// There until it is dropped.
     socket: Option<TcpStream>,
     unsent: Option<Unsent>,
     hang_up: CancellationToken,
+    /// Cancelled when the server hangs up on everybody.
+    closing: CancellationToken,
     hung_up: Waiting,
     /// The same for the task that writes, which is another one. Most never wait.
     hung_up_on_writer: Option<Waiting>,
@@ -72,12 +75,21 @@ impl Upgraded {
         already_read: Bytes,
         socket: TcpStream,
         is_probed: bool,
-        hang_up: CancellationToken,
+        (hang_up, closing): (CancellationToken, CancellationToken),
         open: TaskTrackerToken,
     ) -> Self {
         let unsent = is_probed.then(Unsent::default);
         let hung_up = Box::pin(hang_up.clone().cancelled_owned());
-        Self { already_read, socket: Some(socket), unsent, hang_up, hung_up, hung_up_on_writer: None, _open: open }
+        Self {
+            already_read,
+            socket: Some(socket),
+            unsent,
+            hang_up,
+            closing,
+            hung_up,
+            hung_up_on_writer: None,
+            _open: open,
+        }
     }
 
     fn socket(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -107,12 +119,14 @@ impl Upgraded {
 
 impl Drop for Upgraded {
     fn drop(&mut self) {
-        if self.hang_up.is_cancelled() {
-            return;
-        }
-        if let (Some(socket), Ok(runtime)) = (self.socket.take(), Handle::try_current()) {
-            // Whatever comes of it, the connection is over.
-            runtime.spawn(async move { linger(socket).await.ok() });
+        let Some(socket) = self.socket.take() else { return };
+        if !self.hang_up.is_cancelled() {
+            if let Ok(runtime) = Handle::try_current() {
+                // Whatever comes of it, the connection is over.
+                runtime.spawn(async move { linger(socket).await.ok() });
+            }
+        } else if !self.closing.is_cancelled() {
+            let _ = socket.set_zero_linger();
         }
     }
 }

@@ -138,7 +138,8 @@ async fn serve(
     // With a token of its own, a connection can be broken off alone, and when it waits it shares no lock with the others.
     let wire = sockets.hang_up().child_token();
     let outlet = Outlet::new(wire.clone());
-    let io = TokioIo::new(outlet.meter(Upgraded::new(already_read, socket, is_probed, wire, open)));
+    let hang_up = (wire, sockets.hang_up().clone());
+    let io = TokioIo::new(outlet.meter(Upgraded::new(already_read, socket, is_probed, hang_up, open)));
     let seat = &seat;
     let service = service_fn(|mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(outlet.clone());

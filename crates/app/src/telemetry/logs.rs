@@ -73,18 +73,22 @@ where
         Some((writer, guard)) => (Some(file_layer(settings.log_format, writer)), Some(guard)),
         None => (None, None),
     };
+    let filter = EnvFilter::try_new(&settings.log)?;
+    let finest = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
     let subscriber = Registry::default()
-        .with(EnvFilter::try_new(&settings.log)?)
-        .with(discretion(&settings.log))
+        .with(discretion(&settings.log, finest))
+        .with(filter)
         .with(layer(settings.log_format, writer, colours))
         .with(files);
     Ok((subscriber, guard))
 }
 
-fn discretion(filter: &str) -> Targets {
-    let quiet = INDISCREET.map(|library| (library, LevelFilter::INFO));
+/// Lets through what the filter wants, but for what nobody should want. The finest level is that of the filter: the finest of any layer
+/// is what libraries ask before they form a line, and with a finer one each frame of a WebSocket would cost a search of the filter.
+fn discretion(filter: &str, finest: LevelFilter) -> Targets {
+    let quiet = INDISCREET.map(|library| (library, finest.min(LevelFilter::INFO)));
     let calm = (!filter.contains(TALKATIVE)).then_some((TALKATIVE, LevelFilter::WARN));
-    Targets::new().with_default(LevelFilter::TRACE).with_targets(quiet).with_targets(calm)
+    Targets::new().with_default(finest).with_targets(quiet).with_targets(calm)
 }
 
 fn layer<S, W>(format: LogFormat, writer: W, colours: bool) -> Box<dyn Layer<S> + Send + Sync>
@@ -254,6 +258,16 @@ mod tests {
         });
         assert!(!text.contains("secret"), "{text}");
         assert!(text.contains("harmless") && text.contains("ours"), "{text}");
+    }
+
+    #[test]
+    fn what_the_filter_leaves_out_is_not_even_formed() {
+        let dir = tempdir().unwrap();
+        for (filter, finest) in [("info", LevelFilter::INFO), ("warn,mango=debug", LevelFilter::DEBUG)] {
+            let settings = settings(&dir, &[("MANGO_LOG", filter)]);
+            let (subscriber, _) = subscriber(&settings, io::sink, false).unwrap();
+            assert_eq!(subscriber.max_level_hint(), Some(finest), "{filter}");
+        }
     }
 
     #[test]

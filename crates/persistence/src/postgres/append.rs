@@ -6,7 +6,7 @@ use std::sync::Arc;
 use diesel::QueryResult;
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use mango_domain::model::{ChatId, ClientId, Message, MessageId, NewMessage, Seq, Timestamp, UserId, Version};
 use mango_domain::ports::Appended;
@@ -79,9 +79,14 @@ fn stored(message: &NewMessage, id: MessageId, seq: Seq, version: Version) -> Me
 
 /// The statement. Its steps are, in order: the messages sent; those whose senders are members and that are not there yet under
 /// their client id, numbered within their chat; how many there are for each chat; the locks on these chats, taken in order of id
-/// so that two nodes cannot lock each other out; the new `last_seq` and `version` of each chat; the messages with theirs. Another
-/// node may append the same message at the same time: then the client id clashes, and the writer, which tries again, finds it. It is
-/// a query of its own rather than a plain SQL string because that is how Diesel keeps it prepared.
+/// so that two nodes cannot lock each other out; the new `last_seq` and `version` of each chat; the messages with theirs, and an id;
+/// and their insertion, which is done although nothing is read from it. Another node may append the same message at the same time:
+/// then the client id clashes, and the writer, which tries again, finds it. It is a query of its own rather than a plain SQL string
+/// because that is how Diesel keeps it prepared.
+///
+/// It takes a time in proportion to the messages. What PostgreSQL does not know is how many they are, and for the ten that it would
+/// guess it compares each with each; `generate_series` makes it guess a thousand, for which it looks things up in hashes. What is in
+/// tables is asked for by key, row by row, so that nothing of that guess leads to reading a table whole.
 #[derive(Debug)]
 struct Append<'a> {
     chats: Vec<i64>,
@@ -90,6 +95,7 @@ struct Append<'a> {
     types: Vec<&'a str>,
     contents: Vec<&'a str>,
     times: Vec<Timestamp>,
+    count: i32,
 }
 
 impl<'a> Append<'a> {
@@ -101,49 +107,54 @@ impl<'a> Append<'a> {
             types: messages.iter().map(|message| message.body.message_type().name()).collect(),
             contents: messages.iter().map(|message| message.body.content()).collect(),
             times: messages.iter().map(|message| message.created_at).collect(),
+            // A group has some hundreds.
+            count: i32::try_from(messages.len()).unwrap_or(i32::MAX),
         }
     }
 }
 
 impl QueryFragment<Pg> for Append<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH sent AS MATERIALIZED (SELECT * FROM unnest(");
+        out.push_sql("WITH sent AS MATERIALIZED (SELECT * FROM ROWS FROM (unnest(");
         out.push_bind_param::<Array<BigInt>, _>(&self.chats)?;
-        out.push_sql("::bigint[], ");
+        out.push_sql("::bigint[]), unnest(");
         out.push_bind_param::<Array<BigInt>, _>(&self.senders)?;
-        out.push_sql("::bigint[], ");
+        out.push_sql("::bigint[]), unnest(");
         out.push_bind_param::<Array<Nullable<Text>>, _>(&self.client_ids)?;
-        out.push_sql("::text[], ");
+        out.push_sql("::text[]), unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.types)?;
-        out.push_sql("::text[], ");
+        out.push_sql("::text[]), unnest(");
         out.push_bind_param::<Array<Text>, _>(&self.contents)?;
-        out.push_sql("::text[], ");
+        out.push_sql("::text[]), unnest(");
         out.push_bind_param::<Array<Timestamptz>, _>(&self.times)?;
+        out.push_sql("::timestamptz[]), generate_series(1, ");
+        out.push_bind_param::<Integer, _>(&self.count)?;
         out.push_sql(
-            "::timestamptz[]) WITH ORDINALITY \
-               AS s (chat_id, sender_id, client_id, message_type, content, created_at, place)), \
+            "::integer)) AS s (chat_id, sender_id, client_id, message_type, content, created_at, place)), \
              allowed AS MATERIALIZED (\
-               SELECT s.*, row_number() OVER (PARTITION BY s.chat_id ORDER BY s.place) AS nth \
-               FROM sent s JOIN members m ON m.chat_id = s.chat_id AND m.user_id = s.sender_id \
-               WHERE s.client_id IS NULL OR NOT EXISTS (SELECT 1 FROM messages d \
-                 WHERE d.chat_id = s.chat_id AND d.sender_id = s.sender_id AND d.client_id = s.client_id)), \
-             totals AS (\
+               SELECT s.*, row_number() OVER (PARTITION BY s.chat_id ORDER BY s.place) AS nth FROM sent s \
+               WHERE (SELECT true FROM members m WHERE m.chat_id = s.chat_id AND m.user_id = s.sender_id) \
+                 AND (s.client_id IS NULL OR NOT EXISTS (SELECT 1 FROM messages d \
+                   WHERE d.chat_id = s.chat_id AND d.sender_id = s.sender_id AND d.client_id = s.client_id))), \
+             totals AS MATERIALIZED (\
                SELECT chat_id, count(*) AS n, max(created_at) AS newest FROM allowed GROUP BY chat_id), \
              locked AS MATERIALIZED (\
-               SELECT c.id FROM chats c WHERE c.id IN (SELECT chat_id FROM totals) ORDER BY c.id FOR NO KEY UPDATE), \
+               SELECT c.id FROM chats c WHERE c.id = ANY (ARRAY(SELECT chat_id FROM totals)) \
+               ORDER BY c.id FOR NO KEY UPDATE), \
              moved AS (\
                UPDATE chats c SET last_seq = c.last_seq + t.n, version = c.version + t.n, \
                  last_activity_at = greatest(c.last_activity_at, t.newest) \
-               FROM locked l JOIN totals t ON t.chat_id = l.id WHERE c.id = l.id \
+               FROM totals t WHERE t.chat_id = c.id AND c.id = ANY (ARRAY(SELECT id FROM locked)) \
                RETURNING c.id, c.last_seq - t.n AS seq, c.version - t.n AS version), \
+             numbered AS MATERIALIZED (\
+               SELECT nextval('messages_id_seq') AS id, a.chat_id, m.seq + a.nth AS seq, m.version + a.nth AS version, \
+                 a.sender_id, a.client_id, a.message_type, a.content, a.created_at, a.place \
+               FROM allowed a JOIN moved m ON m.id = a.chat_id ORDER BY a.place), \
              inserted AS (\
-               INSERT INTO messages (chat_id, seq, version, sender_id, client_id, message_type, content, created_at) \
-               SELECT a.chat_id, m.seq + a.nth, m.version + a.nth, a.sender_id, a.client_id, a.message_type, a.content, \
-                 a.created_at \
-               FROM allowed a JOIN moved m ON m.id = a.chat_id ORDER BY a.place \
-               RETURNING id, chat_id, seq, version) \
-             SELECT a.place, i.id, i.seq, i.version FROM allowed a JOIN moved m ON m.id = a.chat_id \
-             JOIN inserted i ON i.chat_id = a.chat_id AND i.seq = m.seq + a.nth",
+               INSERT INTO messages (id, chat_id, seq, version, sender_id, client_id, message_type, content, created_at) \
+               OVERRIDING SYSTEM VALUE \
+               SELECT id, chat_id, seq, version, sender_id, client_id, message_type, content, created_at FROM numbered) \
+             SELECT place::bigint, id, seq, version FROM numbered",
         );
         Ok(())
     }

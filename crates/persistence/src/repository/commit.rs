@@ -10,17 +10,16 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use futures_util::FutureExt;
 use mango_domain::model::{ChatId, Timestamp, UserId, Version};
 use mango_domain::ports::CreatedChat;
-use tokio::runtime::Handle;
 
 use super::super::schema::{chats, members, users};
-use super::super::{Conn, append, bounded, transaction};
+use super::super::{Conn, append, bounded_here, transaction};
 use super::chats::{complete, create, toggle_pin};
 use super::likes::toggle;
 use super::rows::ChatRow;
 use crate::error::Fault;
 use crate::writers::{Change, Commit, Creation, Group, Outcome};
 
-/// Commits groups, each with a connection of the pool.
+/// Commits groups, each with a connection of the pool. Its operations are not to be cancelled.
 pub(crate) struct Committer {
     pub(crate) pool: Pool<Conn>,
     pub(crate) operation_timeout: Duration,
@@ -30,13 +29,13 @@ pub(crate) struct Committer {
 impl Commit for Committer {
     async fn commit(&self, group: Group) -> Result<Vec<Outcome>, Fault> {
         let conn = self.pool.get().await?;
-        bounded(conn, self.operation_timeout, &Handle::current(), move |conn| commit(conn, group).boxed()).await
+        bounded_here(conn, self.operation_timeout, move |conn| commit(conn, group).boxed()).await
     }
 
     async fn versions(&self, chats: Vec<ChatId>) -> Result<Vec<(ChatId, Version)>, Fault> {
         let conn = self.pool.get().await?;
         let ids: Vec<i64> = chats.into_iter().map(ChatId::get).collect();
-        let versions = bounded(conn, self.operation_timeout, &Handle::current(), move |conn| {
+        let versions = bounded_here(conn, self.operation_timeout, move |conn| {
             transaction(conn, move |conn| lock(conn, ids).boxed()).boxed()
         })
         .await?;
@@ -45,7 +44,7 @@ impl Commit for Committer {
 
     async fn made_by(&self, creations: Vec<Creation>) -> Result<Vec<(Creation, CreatedChat)>, Fault> {
         let conn = self.pool.get().await?;
-        bounded(conn, self.operation_timeout, &Handle::current(), move |conn| made_by(conn, creations).boxed()).await
+        bounded_here(conn, self.operation_timeout, move |conn| made_by(conn, creations).boxed()).await
     }
 }
 

@@ -1,7 +1,8 @@
 //! The repository: the ports of the stores, over the tables. It is written once and compiled twice, as a module of
 //! [`postgres`](crate::postgres) and of [`sqlite`](crate::sqlite).
 //!
-//! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, `snapshot`, `bounded`, the macros `locking!` and `locking_out!`, and a few constants.
+//! Its parent module supplies what differs: `Conn`, `schema`, `transaction`, `snapshot`, `bounded`,
+//! `bounded_here`, the macros `locking!` and `locking_out!`, and a few constants.
 
 mod audit;
 mod changes;

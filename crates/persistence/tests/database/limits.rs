@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use mango_domain::ports::{ChatSelection, CreateChatError, CreateUserError};
 use mango_persistence::Options;
+use mango_testkit::Stores;
 use mango_testkit::build::{group, message, moment, session, unheard, user, users};
+use tokio::runtime::Builder;
 
 use crate::support::{Backend, Postgres, is_busy, queue, stores, until_writing};
 
@@ -115,6 +118,26 @@ async fn a_closed_database_is_busy<B: Backend>() {
     outsider.run(&all_there).await.unwrap();
 }
 
+/// A connection that was opened for a thread of the server that has ended serves the others, as they finish what they were asked.
+async fn a_connection_outlives_the_runtime_that_asked_for_it<B: Backend>() {
+    const AT_ONCE: usize = 4;
+    let backend = B::with(Options::default()).await;
+    let stores = stores(backend.database());
+    let user = users(&stores, 1).await[0];
+    let read_at_once = move |stores: Stores| async move {
+        let reads = (0..AT_ONCE).map(|_| stores.users.find(user));
+        join_all(reads).await.into_iter().for_each(|found| assert!(found.unwrap().is_some()));
+    };
+    let asking = std::thread::spawn({
+        let stores = stores.clone();
+        move || Builder::new_current_thread().enable_all().build().unwrap().block_on(read_at_once(stores))
+    });
+    tokio::task::spawn_blocking(|| asking.join().unwrap()).await.unwrap();
+    let open: usize = backend.database().pool_status().into_iter().map(|pool| pool.open).sum();
+    assert!(open > AT_ONCE, "the other runtime opened none of {open}");
+    read_at_once(stores).await;
+}
+
 /// However many readers are held up, a message finds the connection of its writer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_leave_writers_of_postgres_their_connections() {
@@ -145,4 +168,5 @@ on_both! {
     a_full_queue_is_busy_at_once
     an_abandoned_transaction_is_whole
     a_closed_database_is_busy
+    a_connection_outlives_the_runtime_that_asked_for_it
 }
