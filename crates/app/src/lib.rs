@@ -8,6 +8,7 @@ pub mod descriptors;
 pub mod doctor;
 pub mod epoch;
 pub mod folders;
+mod heavy;
 pub mod keys;
 pub mod lock;
 pub mod migrate;

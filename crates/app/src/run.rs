@@ -10,7 +10,7 @@ use mango_domain::model::{AuditEntry, AuditEvent};
 use mango_domain::ports::Clock as _;
 use mango_persistence::Database;
 use tokio::net::TcpSocket;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout_at;
 
 use crate::cli::{Command, KeysAction};
@@ -21,7 +21,7 @@ use crate::server::{self, Stopped};
 use crate::signals::Signals;
 use crate::system::{OsRandom, SystemClock};
 use crate::telemetry::{logs, metrics};
-use crate::{audit, background, descriptors, doctor, epoch, folders, migrate, probe, wiring};
+use crate::{audit, background, descriptors, doctor, epoch, folders, heavy, migrate, probe, wiring};
 
 /// Connections that may wait to be accepted: all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -43,7 +43,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let runtime = runtime(&settings)?;
+    let (runtime, heavy) = (runtime(&settings)?, heavy::start()?);
     let done = runtime.block_on(async {
         match command {
             Command::Migrate { down: None, .. } => migrate::up(&settings).await,
@@ -51,10 +51,11 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::RenewEpoch => epoch::renew(&settings).await,
             Command::Keys { action } => manage_keys(&settings, action).await,
             Command::Audit { limit, json } => show_audit(&settings, limit, json).await,
-            _ => serve(&settings).await,
+            _ => serve(&settings, heavy.handle()).await,
         }
     });
     // A hash or a picture that is being worked on for a client that is gone holds nobody up.
+    heavy.shutdown_background();
     runtime.shutdown_background();
     done
 }
@@ -64,7 +65,7 @@ pub(crate) fn runtime(settings: &Settings) -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(settings.workers.get()).thread_name("mango").enable_all().build()
 }
 
-async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
+async fn serve(settings: &Settings, heavy: &Handle) -> anyhow::Result<ExitCode> {
     let metrics = metrics::install()?;
     if let Some(limit) = descriptors::raise().filter(|limit| *limit < descriptors::FEW) {
         tracing::warn!(limit, "few connections may be open at once; mango doctor says what to do about it");
@@ -78,7 +79,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<ExitCode> {
     if !applied.is_empty() {
         tracing::info!(migrations = applied.len(), "migrated the database");
     }
-    let wired = wiring::wire(settings, &database, metrics.clone())?;
+    let wired = wiring::wire(settings, &database, metrics.clone(), heavy)?;
     background::spawn(wired.use_cases.clone(), database.clone(), metrics, &wired.stopping);
     let following = keys::follow(settings.clone(), wired.keys.clone());
     tokio::spawn(wired.stopping.clone().run_until_cancelled_owned(following));

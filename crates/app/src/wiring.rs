@@ -13,7 +13,7 @@ use mango_domain::usecases::{Policy, Ports, UseCases};
 use mango_http::{Bodies, BodyLimits, Changes, CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies};
 use mango_media::{FileMedia, ImageLimits, ImageProcessor};
 use mango_persistence::Database;
-use mango_security::{Argon2Passwords, GovernedRates, JwtTokens, KeyRing};
+use mango_security::{Argon2Passwords, GovernedRates, JwtTokens, KeyRing, PoolSize};
 use mango_socketio::{Hub, MemoryPresence, Places};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::runtime::Handle;
@@ -22,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::QueuedAudit;
 use crate::config::{CookieSecure, CorsOrigins, Settings};
-use crate::keys;
 use crate::server::{Doors, Origins, Sockets};
 use crate::system::{OsRandom, SystemClock};
+use crate::{heavy, keys};
 
 /// How long the database may take to say that it is there.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,11 +54,16 @@ pub fn database_options(settings: &Settings) -> mango_persistence::Options {
     mango_persistence::Options { max_connections, ..mango_persistence::Options::default() }
 }
 
-/// Connects the parts. They work on the runtime that this is called on.
+/// Connects the parts. They work on the runtime that this is called on, and do what is heavy on the threads of `heavy`.
 ///
 /// # Errors
 /// When there is no signing key, no randomness, or no folder for photos.
-pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle) -> anyhow::Result<Wired> {
+pub fn wire(
+    settings: &Settings,
+    database: &Database,
+    metrics: PrometheusHandle,
+    heavy: &Handle,
+) -> anyhow::Result<Wired> {
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = Arc::new(keys::ring(settings, &*random)?);
@@ -78,6 +83,7 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         ..mango_socketio::Options::new(settings.max_content)
     };
     let (hub, service) = mango_socketio::build(&socket_options);
+    let passwords = Argon2Passwords::new(PoolSize::at_once(heavy::hashing()), random.clone())?;
     let ports = Ports {
         users: database.users(),
         sessions: database.sessions(),
@@ -86,9 +92,9 @@ pub fn wire(settings: &Settings, database: &Database, metrics: PrometheusHandle)
         likes: database.likes(),
         changes: database.changes(),
         audit: audit.clone(),
-        passwords: Arc::new(Argon2Passwords::new(mango_security::PoolSize::default(), random.clone())?),
+        passwords: Arc::new(passwords.on(heavy.clone())),
         tokens: Arc::new(JwtTokens::new(keys.clone(), random.clone())),
-        images: Arc::new(ImageProcessor::new(limits, mango_media::PoolSize::default())),
+        images: Arc::new(ImageProcessor::new(limits, mango_media::PoolSize::default()).on(heavy.clone())),
         media: media.clone(),
         events: Arc::new(hub.publisher()),
         presence: Arc::new(MemoryPresence::default()),

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use image::DynamicImage;
 use mango_domain::Failure;
 use mango_domain::ports::{ImageError, Images, PhotoSet};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::decode::{self, Picture};
@@ -46,6 +47,8 @@ pub struct ImageProcessor {
     places: Arc<Semaphore>,
     /// A permit for each picture that is worked on. Those who wait get theirs in order.
     threads: Arc<Semaphore>,
+    /// Whose threads do the work; without one, those of the caller's runtime.
+    runtime: Option<Handle>,
 }
 
 impl ImageProcessor {
@@ -58,7 +61,14 @@ impl ImageProcessor {
             limits,
             places: Arc::new(Semaphore::new(places)),
             threads: Arc::new(Semaphore::new(running.min(Semaphore::MAX_PERMITS))),
+            runtime: None,
         }
+    }
+
+    /// Works on the threads of this runtime for blocking work, rather than on those of each caller's runtime.
+    #[must_use]
+    pub fn on(self, runtime: Handle) -> Self {
+        Self { runtime: Some(runtime), ..self }
     }
 
     /// Runs work on a picture when its turn has come.
@@ -74,13 +84,16 @@ impl ImageProcessor {
             Arc::clone(&self.threads).acquire_owned().await.map_err(|error| Failure::broken(operation, error))?;
         let limits = self.limits.clone();
         let started = Instant::now();
-        let done = tokio::task::spawn_blocking(move || {
+        let work = move || {
             // The work holds its permits itself: a caller who goes away cannot end it, and must not make room for more.
             let _permits = (place, thread);
             work(picture, &limits)
-        })
-        .await
-        .map_err(|error| Failure::broken(operation, error))?;
+        };
+        let working = match &self.runtime {
+            Some(runtime) => runtime.spawn_blocking(work),
+            None => tokio::task::spawn_blocking(work),
+        };
+        let done = working.await.map_err(|error| Failure::broken(operation, error))?;
         metrics::histogram!("mango_image_duration_seconds", "operation" => operation).record(started.elapsed());
         done
     }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{Password, PasswordHash};
 use mango_domain::ports::{Passwords, Random};
+use tokio::runtime::Handle;
 
 use crate::pool::{Pool, PoolSize};
 
@@ -49,6 +50,12 @@ impl Argon2Passwords {
         random.fill(&mut nobodys_password)?;
         let nobodys = hasher.hash(&nobodys_password, &new_salt(&*random)?)?;
         Ok(Self { hasher, random, nobodys, pool: Pool::new(size) })
+    }
+
+    /// Hashes on the threads of this runtime for blocking work, rather than on those of each caller's runtime.
+    #[must_use]
+    pub fn on(self, runtime: Handle) -> Self {
+        Self { pool: self.pool.on(runtime), ..self }
     }
 }
 

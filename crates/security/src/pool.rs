@@ -9,6 +9,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use mango_domain::Failure;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -24,13 +25,19 @@ pub struct PoolSize {
     pub waiting: usize,
 }
 
+impl PoolSize {
+    /// So many at once, and a line of a hundred for each, which at 15 to 30 ms a hash is two or three seconds of waiting.
+    #[must_use]
+    pub const fn at_once(running: NonZeroUsize) -> Self {
+        Self { running, waiting: running.get().saturating_mul(100) }
+    }
+}
+
 impl Default for PoolSize {
-    /// Half of the cores, so that the other half serves chats however many people log in; and a line of a hundred for each, which
-    /// at 15 to 30 ms a hash is two or three seconds of waiting.
+    /// Half of the cores, so that the other half serves chats however many people log in.
     fn default() -> Self {
         let cores = available_parallelism().map_or(1, NonZeroUsize::get);
-        let running = NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN);
-        Self { running, waiting: running.get().saturating_mul(100) }
+        Self::at_once(NonZeroUsize::new(cores / 2).unwrap_or(NonZeroUsize::MIN))
     }
 }
 
@@ -41,13 +48,24 @@ pub(crate) struct Pool {
     admission: Arc<Semaphore>,
     /// One permit for each job that runs.
     running: Arc<Semaphore>,
+    /// Whose threads run the jobs; without one, those of the caller's runtime.
+    threads: Option<Handle>,
 }
 
 impl Pool {
     pub(crate) fn new(size: PoolSize) -> Self {
         let running = size.running.get().min(Semaphore::MAX_PERMITS);
         let admitted = running.saturating_add(size.waiting).min(Semaphore::MAX_PERMITS);
-        Self { admission: Arc::new(Semaphore::new(admitted)), running: Arc::new(Semaphore::new(running)) }
+        Self {
+            admission: Arc::new(Semaphore::new(admitted)),
+            running: Arc::new(Semaphore::new(running)),
+            threads: None,
+        }
+    }
+
+    /// Runs the jobs on the threads of this runtime for blocking work.
+    pub(crate) fn on(self, runtime: Handle) -> Self {
+        Self { threads: Some(runtime), ..self }
     }
 
     /// Runs a job when its turn has come. A caller who goes away while waiting leaves the line; one who goes away later leaves a
@@ -69,7 +87,11 @@ impl Pool {
             let _places = (admitted, running);
             job()
         };
-        spawn_blocking(job).await.map_err(|e| Failure::broken(operation, e))?
+        let running = match &self.threads {
+            Some(runtime) => runtime.spawn_blocking(job),
+            None => spawn_blocking(job),
+        };
+        running.await.map_err(|e| Failure::broken(operation, e))?
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
@@ -11,7 +12,7 @@ use mango_domain::model::{ChatId, MessagePage, NewMessage, PageRequest, PostedMe
 use mango_domain::ports::{Announcer, Appended, Messages};
 
 use super::super::Conn;
-use super::super::schema::{likes, messages, users};
+use super::super::schema::{likes, members, messages, users};
 use super::members::is_member;
 use super::rows::{BriefRow, MessageRow};
 use super::{Repository, for_ids};
@@ -30,12 +31,11 @@ impl Messages for Repository {
 }
 
 async fn history(conn: &mut Conn, chat: ChatId, reader: UserId, page: PageRequest) -> QueryResult<Option<MessagePage>> {
-    if !is_member(conn, chat, reader).await? {
-        return Ok(None);
-    }
+    // A page with anything in it tells that its reader is a member.
+    let membership = members::table.find((chat.get(), reader.get()));
     // One more than the page takes tells whether there are more.
     let mut query = messages::table
-        .filter(messages::chat_id.eq(chat.get()))
+        .filter(messages::chat_id.eq(chat.get()).and(exists(membership)))
         .select(MessageRow::as_select())
         .limit(i64::from(page.limit()) + 1)
         .into_boxed();
@@ -48,6 +48,9 @@ async fn history(conn: &mut Conn, chat: ChatId, reader: UserId, page: PageReques
     let forward = page.before.is_none() && page.after.is_some();
     query = if forward { query.order(messages::seq.asc()) } else { query.order(messages::seq.desc()) };
     let mut rows: Vec<MessageRow> = query.load(conn).await?;
+    if rows.is_empty() && !is_member(conn, chat, reader).await? {
+        return Ok(None);
+    }
     let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
