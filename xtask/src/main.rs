@@ -28,6 +28,8 @@ enum Command {
     Test(commands::test::Args),
     /// Kill servers and databases under load, for as long as you like, and settle accounts afterwards
     Chaos(commands::chaos::Args),
+    /// Feed the readers of what strangers send with what a fuzzer thinks up
+    Fuzz(commands::fuzz::Args),
     /// Measure Mango beside a Node server and bare socketioxide; takes half an hour
     Bench(commands::bench::Args),
     /// Everything CI asks for: formatting, clippy, rustdoc, tidy, cargo-deny, tests
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Dev(args) => commands::dev::run(args),
         Command::Test(args) => commands::test::run(&args),
         Command::Chaos(args) => commands::chaos::run(&args),
+        Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Db(command) => commands::db::run(command),

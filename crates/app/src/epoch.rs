@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use mango_domain::model::Epoch;
 use mango_domain::ports::Random as _;
+use mango_media::FileMedia;
 
 use crate::config::Settings;
 use crate::lock::Lock;
@@ -22,7 +23,9 @@ pub async fn renew(settings: &Settings) -> anyhow::Result<ExitCode> {
     let mut random = [0; 16];
     OsRandom.fill(&mut random)?;
     let epoch = Epoch::new(format!("{:032x}", u128::from_be_bytes(random)));
+    let old = database.changes().epoch().await?;
     database.rename_epoch(epoch.clone()).await?;
+    FileMedia::open(settings.media_dir())?.rebind(&old, &epoch).await?;
     writeln!(io::stdout(), "{} has the epoch {epoch} now: every client begins anew", database.url())?;
     database.close().await;
     Ok(ExitCode::SUCCESS)

@@ -44,11 +44,11 @@ pub async fn down(settings: &Settings, count: u32, yes: bool) -> anyhow::Result<
 
 /// What it means to undo these migrations of a database.
 fn loss(doomed: &[String], database: &str) -> String {
-    let what = match doomed {
-        [one] => format!("migration {one}"),
-        several => format!("{} migrations, {}", several.len(), several.join(", ")),
+    let (what, needed) = match doomed {
+        [one] => (format!("migration {one}"), "it"),
+        several => (format!("{} migrations, {}", several.len(), several.join(", ")), "them"),
     };
-    format!("to undo {what} of {database} loses all data that needs them")
+    format!("to undo {what} of {database} loses all data that needs {needed}")
 }
 
 /// Asks whoever sits at the terminal; where nobody does, only `--yes` will do.

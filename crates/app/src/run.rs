@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout_at;
 
 use crate::cli::{Command, KeysAction};
-use crate::config::{Loaded, Settings};
+use crate::config::{Loaded, LogFormat, Settings};
 use crate::keys::{self, Rotated};
 use crate::lock::Lock;
 use crate::server::{self, Stopped};
@@ -94,7 +94,11 @@ async fn serve(settings: &Settings, heavy: &Handle) -> anyhow::Result<ExitCode> 
         }
     };
     let mut running = server::listen(listener, app, &wired.sockets, options)?;
-    if let Err(error) = announce(settings, address) {
+    if settings.log_format == LogFormat::Json {
+        // Whoever collects lines of JSON wants no others.
+        let (data, database) = (settings.data_dir.display(), &settings.database);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, %data, %database, "listening");
+    } else if let Err(error) = announce(settings, address) {
         // Whoever closed standard output, as `mango | head -1` does, still wants a server.
         tracing::info!(%error, %address, "listening, and nobody reads standard output");
     }

@@ -157,7 +157,7 @@ mod clients {
     /// The example of a proxy does all that clients need of one, with both transports and the change from one to the other.
     #[test]
     fn nginx_as_in_the_example_serves_all_of_it() {
-        let server = Server::start(&[]);
+        let server = Server::start(&[("MANGO_TRUSTED_PROXIES", "127.0.0.1")]);
         let nginx = Nginx::before(&server);
         for (file, mode) in [
             ("contract.mjs", "polling"),

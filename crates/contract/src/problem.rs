@@ -78,7 +78,7 @@ kinds! {
     /// The request cannot be read at all, such as JSON that does not parse.
     BadRequest = 400, "bad-request", "The request cannot be read";
     /// No token came along, or none of ours.
-    Unauthenticated = 401, "unauthenticated", "A valid access token is needed";
+    Unauthenticated = 401, "unauthenticated", "A valid token is needed";
     /// The access token was good and is too old: refresh it.
     TokenExpired = 401, "token-expired", "The access token has expired";
     /// The session was ended: log in again.

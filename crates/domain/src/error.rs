@@ -133,9 +133,11 @@ impl Failure {
     }
 }
 
-/// An error and its causes on one line, for the log.
+/// An error and its causes on one line, for the log. A cause that the error has told of already is not told again.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+    causes
+        .map(ToString::to_string)
+        .fold(error.to_string(), |line, cause| if line.ends_with(&cause) { line } else { format!("{line}: {cause}") })
 }

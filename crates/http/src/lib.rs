@@ -31,6 +31,7 @@ pub use app::app;
 pub use bodies::{Bodies, BodyLimits};
 pub use changes::Changes;
 pub use exchange::Exchange;
+pub use extract::read_picture;
 pub use middleware::access::{Routine, UNMATCHED};
 pub use openapi::openapi;
 pub use origin::is_own_origin;

@@ -32,23 +32,18 @@ impl ImageLimits {
         if bytes <= self.bytes {
             return Ok(());
         }
-        Err(ImageError::TooLarge(format!("it must have at most {} bytes, this picture has {bytes}", self.bytes)))
+        Err(ImageError::TooLarge(format!("must have at most {} bytes, this picture has {bytes}", self.bytes)))
     }
 
     /// Refuses a picture whose header tells of too many pixels.
     pub(crate) fn check_size(&self, width: u32, height: u32) -> Result<(), ImageError> {
         if width.max(height) > self.side {
-            let text = format!(
-                "its sides must be at most {} pixels long, this picture has {width} by {height} pixels",
-                self.side
-            );
+            let text = format!("must have sides of at most {} pixels, this picture has {width} by {height}", self.side);
             return Err(ImageError::TooLarge(text));
         }
         if u64::from(width) * u64::from(height) > self.pixels {
-            let text = format!(
-                "it must have at most {} pixels in all, this picture has {width} by {height} pixels",
-                self.pixels
-            );
+            let text =
+                format!("must have at most {} pixels in all, this picture has {width} by {height} pixels", self.pixels);
             return Err(ImageError::TooLarge(text));
         }
         Ok(())
@@ -62,5 +57,5 @@ impl ImageLimits {
 
 /// The refusal of a picture that needs too much memory, for when a decoder finds out.
 pub(crate) fn too_much_memory() -> ImageError {
-    ImageError::TooLarge("decoding it needs too much memory, it must have fewer pixels".to_owned())
+    ImageError::TooLarge("must have fewer pixels: decoding it needs too much memory".to_owned())
 }

@@ -2,7 +2,7 @@
 //!
 //! A photo is written to a folder of its own under `.tmp`, made durable, and renamed to its place, which is one atomic step:
 //! whoever looks sees all of its files or none. Removing goes the same way back. What a crash leaves under `.tmp` is
-//! removed at the next start, or by the next sweep.
+//! removed at the next start, or by the next sweep. The file `.database` names the database that the photos are of.
 
 use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, ReadDir, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -12,12 +12,14 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{PhotoFile, PhotoId, Timestamp};
+use mango_domain::model::{Epoch, PhotoFile, PhotoId, Timestamp};
 use mango_domain::ports::{Media, PhotoSet, PhotoWalk};
 
 /// No photo has this name, so nothing in it can be asked for.
 const TEMPORARY: &str = ".tmp";
 const LOCK: &str = "lock";
+/// Has the epoch of the database that the photos are of.
+const DATABASE: &str = ".database";
 
 /// Keeps photos in a folder of the file system.
 #[derive(Debug, Clone)]
@@ -48,6 +50,22 @@ impl FileMedia {
         Ok(Self { folder: folder.into(), _lock: Arc::new(lock) })
     }
 
+    /// Binds the photos of a database that has another epoch now to that one. Those of another database stay what they are.
+    pub async fn rebind(&self, from: &Epoch, to: &Epoch) -> Result<(), Failure> {
+        let (folder, from, to) = (Arc::clone(&self.folder), from.clone(), to.clone());
+        off_the_loop("rebind photos", move || {
+            if !bind(&folder, &from)? {
+                return Ok(());
+            }
+            let renewed = folder.join(TEMPORARY).join(DATABASE);
+            gone(fs::remove_file(&renewed))?;
+            write_file(&renewed, to.as_str().as_bytes())?;
+            fs::rename(renewed, folder.join(DATABASE))?;
+            sync_folder(&folder)
+        })
+        .await
+    }
+
     /// Runs work on the folders of a photo.
     async fn run(
         &self,
@@ -76,6 +94,11 @@ impl Media for FileMedia {
 
     fn path(&self, photo: &PhotoId, file: PhotoFile) -> PathBuf {
         self.folder.join(photo.as_str()).join(file.name())
+    }
+
+    async fn bind(&self, epoch: &Epoch) -> Result<bool, Failure> {
+        let (folder, epoch) = (Arc::clone(&self.folder), epoch.clone());
+        off_the_loop("bind photos", move || bind(&folder, &epoch)).await
     }
 
     fn stored_before(&self, moment: Timestamp) -> Box<dyn PhotoWalk> {
@@ -132,6 +155,21 @@ async fn off_the_loop<T: Send + 'static>(
         .await
         .map_err(|error| Failure::broken(operation, error))?
         .map_err(|error| failure(operation, error))
+}
+
+/// Binds a folder to a database unless it is bound already; whether it is bound to this one.
+fn bind(folder: &Path, epoch: &Epoch) -> io::Result<bool> {
+    let file = folder.join(DATABASE);
+    match fs::read_to_string(&file) {
+        // Cut short by a crash, it would be of no database.
+        Ok(bound) if !bound.is_empty() => return Ok(bound.trim() == epoch.as_str()),
+        Ok(_) => fs::remove_file(&file)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    write_file(&file, epoch.as_str().as_bytes())?;
+    sync_folder(folder)?;
+    Ok(true)
 }
 
 /// The folders that a photo passes through.

@@ -6,12 +6,15 @@ mod sent_before;
 mod tls;
 
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::dsl::sql;
+use diesel::sql_types::Text;
 use diesel::{ConnectionError, ConnectionResult, QueryResult};
-use diesel_async::pooled_connection::deadpool::Object;
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
@@ -88,6 +91,7 @@ pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, 
     };
     let general = build(options.max_connections, "")?;
     pool::check(&general).await?;
+    check_encoding(&general, url).await?;
     // Who reads shall not keep those from committing who write: however many wait for slow answers, a writer has its connection.
     let commit = build(options.writers, WRITER)?;
     pool::check(&commit).await?;
@@ -96,6 +100,19 @@ pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, 
     let writers = Writers::start(&committer, options.writers.max(1), options.change_queue);
     let (read, write, epoch) = (general.clone(), general, OnceCell::new());
     Ok(Repository { read, write, commit, runtime, operation_timeout, writers, epoch })
+}
+
+/// Sees that a database holds every character. One with another encoding than UTF-8 refuses some, and counts others as several.
+async fn check_encoding(pool: &Pool<Conn>, url: &Url) -> Result<(), Reason> {
+    let mut conn = pool.get().await?;
+    let encoding = sql::<Text>("SELECT current_setting('server_encoding')").get_result::<String>(&mut *conn).await?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    let (config, _) = tls::of(url.as_str()).await?;
+    let (user, name) = names(&config);
+    let create = format!("sudo -u postgres createdb --owner {user} --encoding UTF8 --template template0 {name}");
+    Err(format!("its encoding is {encoding} and has to be UTF8; create it anew on its server with: {create}").into())
 }
 
 /// A query that takes too long is given up by the server, a little before its caller gives up the connection with it. And a
@@ -157,11 +174,15 @@ fn hint(error: &tokio_postgres::Error, config: &Config) -> String {
     let code = error.code();
     if code == Some(&SqlState::INVALID_CATALOG_NAME) {
         let (user, name) = names(config);
-        format!("; create it on its server with: sudo -u postgres createdb --owner {user} {name}")
+        format!(
+            "; create it on its server with: sudo -u postgres createdb --owner {user} --encoding UTF8 --template template0 {name}"
+        )
     } else if code == Some(&SqlState::INVALID_PASSWORD) {
         "; check the password in DATABASE_URL, where @ / ? # and % are written as %40 %2F %3F %23 and %25".to_owned()
     } else if code == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION) {
         "; check the user in DATABASE_URL, and that the server's pg_hba.conf lets it in".to_owned()
+    } else if error.source().is_some_and(|source| source.is::<io::Error>()) {
+        "; check the host and the port in DATABASE_URL, and that PostgreSQL runs there".to_owned()
     } else {
         String::new()
     }

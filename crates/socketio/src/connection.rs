@@ -303,6 +303,10 @@ fn report(verb: Verb, error: &Error) -> &'static str {
             }
             "failed"
         }
-        _ => "refused",
+        _ => {
+            // All that is left of an event whose client did not ask for an acknowledgement.
+            tracing::debug!(event = verb.name(), error = chain(error), "an event was refused");
+            "refused"
+        }
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod db;
 pub(crate) mod demo;
 pub(crate) mod dev;
+pub(crate) mod fuzz;
 pub(crate) mod openapi;
 pub(crate) mod release;
 pub(crate) mod test;

@@ -38,7 +38,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<Named> {
     let mut findings = vec![
         ("port", port(settings)),
         ("data folder", folder(&settings.data_dir)),
-        ("media folder", folder(&settings.media_dir())),
+        ("media folder", media(settings)),
         ("free space", free_space(&settings.data_dir)),
         ("open files", open_files(descriptors::hard_limit())),
         ("signing key", signing_key(settings)),
@@ -52,7 +52,7 @@ fn port(settings: &Settings) -> Finding {
     match TcpListener::bind(address) {
         Ok(_) => Finding::ok(format!("{address} is free")),
         Err(error) if error.kind() == ErrorKind::AddrInUse && probe::is_mango(address) => {
-            Finding::ok(format!("Mango answers on {address}"))
+            Finding::ok(format!("Mango answers on {address}, so that no other can be started there"))
         }
         Err(error) if error.kind() == ErrorKind::AddrInUse => Finding::fail(
             format!("{address} is in use by another program"),
@@ -79,6 +79,23 @@ fn folder(path: &Path) -> Finding {
             "let the user that runs Mango write there, or set MANGO_DATA_DIR to another folder",
         ),
     }
+}
+
+/// Photos are beside the database from the first start on.
+fn media(settings: &Settings) -> Finding {
+    let path = settings.media_dir();
+    if !path.exists() && has_database(settings) {
+        return Finding::warn(
+            format!("{} is missing though there is a database: no photo can be shown", path.display()),
+            "restore it from the backup that the database is from",
+        );
+    }
+    folder(&path)
+}
+
+/// Whether there is a database already, where that can be told without asking it.
+fn has_database(settings: &Settings) -> bool {
+    settings.database.file().is_some_and(Path::exists)
 }
 
 /// The folder itself, or the nearest above it that exists.
@@ -130,6 +147,10 @@ fn signing_key(settings: &Settings) -> Finding {
     let path = settings.key_file();
     let shown = path.display();
     match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound && has_database(settings) => Finding::warn(
+            format!("{shown} is missing though there is a database: a start makes a new one, which logs everybody out"),
+            "restore it from the backup that the database is from",
+        ),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Finding::ok(format!("{shown} is not there yet, it is made at the first start"))
         }
@@ -138,9 +159,10 @@ fn signing_key(settings: &Settings) -> Finding {
             "let the user that runs Mango read it, and nobody else",
         ),
         Ok(text) => match keys::read(&path, &text) {
-            Err(error) => {
-                Finding::fail(error.to_string(), "restore it, or remove it to get a new one, which logs everybody out")
-            }
+            Err(error) => Finding::fail_for(
+                error.to_string(),
+                "restore it, or remove it to get a new one, which logs everybody out",
+            ),
             Ok(_) if readable_by_others(&path) => {
                 Finding::warn(format!("other users of this machine can read {shown}"), format!("chmod 600 {shown}"))
             }
@@ -175,7 +197,7 @@ async fn database(settings: &Settings) -> Vec<Named> {
         Ok(database) => database,
         Err(error) => {
             return vec![
-                ("database", Finding::fail(error.to_string(), remedy)),
+                ("database", Finding::fail_for(error.to_string(), remedy)),
                 ("clock", clock(SystemClock.now(), None)),
             ];
         }

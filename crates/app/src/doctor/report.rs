@@ -32,6 +32,13 @@ impl Finding {
     pub(super) fn fail(text: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { severity: Severity::Fail, text: text.into(), remedy: remedy.into() }
     }
+
+    /// The server does not work, for this reason, which may say already what to do about it.
+    pub(super) fn fail_for(reason: impl Into<String>, remedy: &str) -> Self {
+        let text = reason.into();
+        let remedy = if text.contains("; ") { "" } else { remedy };
+        Self::fail(text, remedy)
+    }
 }
 
 /// Writes findings as they come, and remembers whether one was a failure.

@@ -28,4 +28,4 @@ pub use shutdown::{Running, Stopped};
 pub use sockets::{Admit, Doors, Polls, SocketBody, Sockets};
 
 /// Where Socket.IO answers, with and without a slash at the end.
-pub const SOCKET_PATH: &str = "/ws/socket.io";
+pub const SOCKET_PATH: &str = mango_socketio::PATH;

@@ -41,6 +41,11 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
     if !sockets.doors().origins.allow(request.headers()) {
         return Err(Problem::new(ProblemKind::Forbidden, "pages of this origin may not connect"));
     }
+    // Engine.IO would agree to a WebSocket that nobody has asked HTTP for, and that could not follow (RFC 9110, section 15.2.2).
+    let names_websocket = |query: &str| query.split('&').any(|pair| pair == "transport=websocket");
+    if request.uri().query().is_some_and(names_websocket) {
+        return Err(no_upgrade());
+    }
     let client = sockets.client(request.peer_addr(), request.headers());
     let seat = sockets.admit(client, request.uri().query())?;
     let body = sockets.doors().bodies.read(request, payload.into_inner()).await?;
@@ -80,6 +85,7 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
         },
     };
     match answer {
+        Ok(Ok((head, _))) if head.status.is_informational() => Err(no_upgrade()),
         Ok(Ok((head, body))) => Ok(revert(head, body)),
         Ok(Err(error)) => {
             tracing::error!(%error, "a polling answer broke off");
@@ -90,6 +96,10 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
             Err(Problem::new(ProblemKind::Internal, "the server could not do this"))
         }
     }
+}
+
+fn no_upgrade() -> Problem {
+    Problem::new(ProblemKind::BadRequest, "a WebSocket needs Connection: Upgrade and Upgrade: websocket")
 }
 
 /// The answer to a poll that there is nothing for: the packet `noop`.

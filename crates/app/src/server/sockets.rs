@@ -49,7 +49,8 @@ pub struct Doors {
     pub places: Places<IpAddr>,
 }
 
-/// A place, shared by the request that opened a socket and the socket, which keeps what it was opened with.
+/// A place. A WebSocket connection has it as long as it is open; a session that began with long-polling keeps it among what it was
+/// opened with.
 pub(super) type Seat = Arc<Place<IpAddr>>;
 
 /// When to try again, for whoever finds no place.

@@ -14,6 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::probing::ANSWER_FRAME;
 use super::refusal::linger;
+use super::sockets::Seat;
 
 /// A socket that was read from already: what had been read comes first. It counts as open until it is dropped, wherever hyper and
 /// the WebSocket have moved it by then, and then lingers until the client has read what it was told last. When the server hangs up it
@@ -30,8 +31,11 @@ pub(super) struct Upgraded {
     hung_up: Waiting,
     /// The same for the task that writes, which is another one. Most never wait.
     hung_up_on_writer: Option<Waiting>,
-    _open: TaskTrackerToken,
+    _held: Held,
 }
+
+/// What a connection has as long as it is open: its place among those that are, and that of its address if it began a session.
+pub(super) type Held = (TaskTrackerToken, Option<Seat>);
 
 /// What would be said to a client that has heard it already: the head of an answer, up to the empty line, and the frame behind it.
 #[derive(Default)]
@@ -76,7 +80,7 @@ impl Upgraded {
         socket: TcpStream,
         is_probed: bool,
         (hang_up, closing): (CancellationToken, CancellationToken),
-        open: TaskTrackerToken,
+        held: Held,
     ) -> Self {
         let unsent = is_probed.then(Unsent::default);
         let hung_up = Box::pin(hang_up.clone().cancelled_owned());
@@ -88,7 +92,7 @@ impl Upgraded {
             closing,
             hung_up,
             hung_up_on_writer: None,
-            _open: open,
+            _held: held,
         }
     }
 

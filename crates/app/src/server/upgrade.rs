@@ -19,12 +19,11 @@ use mango_http::{Exchange, UNMATCHED};
 use mango_socketio::Outlet;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::connection::Connection;
 use super::probing::probe;
 use super::sockets::{Seat, Sockets};
-use super::stream::Upgraded;
+use super::stream::{Held, Upgraded};
 use super::{SOCKET_PATH, head, probing, refusal};
 
 /// The only version of WebSocket there is.
@@ -82,7 +81,7 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
             };
             let mut already_read = BytesMut::from(head);
             already_read.put(sent);
-            serve(&moved, socket, already_read.freeze(), is_probed, (client, seat), open).await
+            serve(&moved, socket, already_read.freeze(), is_probed, client, (open, seat)).await
         };
         if let Err(error) = upgrading.await {
             tracing::debug!(%error, "a connection ended before its upgrade");
@@ -132,21 +131,20 @@ async fn serve(
     socket: TcpStream,
     already_read: Bytes,
     is_probed: bool,
-    (client, seat): (Option<IpAddr>, Option<Seat>),
-    open: TaskTrackerToken,
+    client: Option<IpAddr>,
+    held: Held,
 ) -> io::Result<()> {
     // With a token of its own, a connection can be broken off alone, and when it waits it shares no lock with the others.
     let wire = sockets.hang_up().child_token();
     let outlet = Outlet::new(wire.clone());
     let hang_up = (wire, sockets.hang_up().clone());
-    let io = TokioIo::new(outlet.meter(Upgraded::new(already_read, socket, is_probed, hang_up, open)));
-    let seat = &seat;
+    let io = TokioIo::new(outlet.meter(Upgraded::new(already_read, socket, is_probed, hang_up, held)));
     let service = service_fn(|mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(outlet.clone());
         async move {
             let id = request.headers().get("x-request-id").map(HeaderValue::as_bytes);
             let exchange = (!is_probed).then(|| Exchange::begin(request.method().as_str(), id, client));
-            let mut answer = sockets.call(with_own_head(request).map(Either::Left), client, seat.clone()).await;
+            let mut answer = sockets.call(with_own_head(request).map(Either::Left), client, None).await;
             if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
                 // Only Socket.IO answers on this connection from here on, so the client must open another one for anything else.
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -39,6 +39,9 @@ impl Nginx {
         let mut text = fs::read_to_string(example).expect("the example");
         for (written, meant) in [
             ("server 127.0.0.1:5000;", format!("server {};", server.url().replace("http://", ""))),
+            // Whoever asks is on this machine.
+            ("allow 127.0.0.1;", String::new()),
+            ("allow ::1;", String::new()),
             ("listen 80;", format!("listen 127.0.0.1:{clear};")),
             ("listen 443 ssl http2;", format!("listen 127.0.0.1:{secure} ssl http2;")),
             ("/etc/letsencrypt/live/chat.example.org/fullchain.pem", at("certificate.pem")),

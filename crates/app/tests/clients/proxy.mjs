@@ -3,15 +3,17 @@ import assert from 'node:assert/strict';
 import https from 'node:https';
 import { call, main, mode as clear, newcomer, url } from './harness.mjs';
 
-/** GET from an address of one's own choice. */
-function get(route, { localAddress, headers }) {
+/** Asks from another address than the other cases do. */
+function askFromElsewhere(method, route, { headers, form }) {
   return new Promise((resolve, reject) => {
-    const request = https.get(url + route, { localAddress, headers, family: 4 }, (response) => {
+    const options = { method, headers: { ...headers }, localAddress: '127.0.0.2', family: 4 };
+    if (form) options.headers['content-type'] = 'application/x-www-form-urlencoded';
+    const request = https.request(url + route, options, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (part) => (body += part));
       response.on('end', () => resolve({ status: response.statusCode, body: JSON.parse(body) }));
     });
-    request.on('error', reject);
+    request.on('error', reject).end(form && String(new URLSearchParams(form)));
   });
 }
 
@@ -43,11 +45,19 @@ await main({
     assert.equal(large.status, 413);
   },
 
+  async 'metrics are for those who watch the server, however they are spelled'() {
+    for (const route of ['/metrics', '/metrics/', '/metrics//']) {
+      assert.equal((await fetch(url + route)).status, 403, route);
+    }
+  },
+
   async 'the address of the client is seen, whatever it says of itself'() {
-    const { token } = await newcomer('Ada');
-    const forged = { 'x-forwarded-for': '203.0.113.7', forwarded: 'for=203.0.113.8', authorization: `Bearer ${token}` };
-    await get('/user/me', { localAddress: '127.0.0.2', headers: forged });
-    const { body } = await get('/auth/sessions', { localAddress: '127.0.0.2', headers: forged });
-    assert.ok(['127.0.0.1', '127.0.0.2'].includes(body[0].address), body[0].address);
+    const { phone, password } = await newcomer('Ada');
+    const forged = { 'x-forwarded-for': '203.0.113.7', forwarded: 'for=203.0.113.8' };
+    const login = await askFromElsewhere('POST', '/auth/login', { headers: forged, form: { username: phone, password } });
+    const headers = { ...forged, authorization: `Bearer ${login.body.access_token}` };
+    const { body } = await askFromElsewhere('GET', '/auth/sessions', { headers });
+    const current = body.find((session) => session.current);
+    assert.equal(current.address, '127.0.0.2', JSON.stringify(body));
   },
 });

@@ -79,6 +79,13 @@ fn the_doctor_looks_and_changes_nothing() {
         assert_eq!(code, Some(1), "{report}");
         assert!(report.contains(words), "{words:?} is not in\n{report}");
     }
+    let copy = folder.path().join("copy");
+    std::fs::create_dir(&copy).unwrap();
+    std::fs::copy(data.join("mango.db"), copy.join("mango.db")).unwrap();
+    let (_, report) = examine(&[("MANGO_DATA_DIR", copy.to_str().unwrap())]);
+    for words in ["warn  media folder", "warn  signing key"] {
+        assert!(report.contains(words), "{words:?} is not in\n{report}");
+    }
     let (_, report) = examine(&[("MANGO_WORKER", "4")]);
     assert!(report.contains("warn  configuration") && report.contains("MANGO_WORKERS"), "{report}");
     #[cfg(unix)]

@@ -130,6 +130,6 @@ fn refused_by_postgres_is_one_line() {
     let url = postgres.url_for_new_database();
     let missing = format!("{url}_of_nobody");
     let name = missing.rsplit('/').next().unwrap();
-    let create = format!("createdb --owner mango {name}");
+    let create = format!("createdb --owner mango --encoding UTF8 --template template0 {name}");
     check_refusal(&[], &[("DATABASE_URL", &missing)], &["cannot open the database", &create]);
 }

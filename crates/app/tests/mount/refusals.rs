@@ -179,3 +179,24 @@ async fn a_body_that_breaks_is_answered_once() {
     assert!(answer.starts_with("HTTP/1.1 400") && answer.matches("HTTP/1.1").count() == 1, "{answer}");
     assert!(answer.contains("urn:mango:problem:bad-request"), "{answer}");
 }
+
+/// Whoever is told of a WebSocket that is none would take the next answers on the connection for its frames.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_that_http_was_not_asked_for_is_refused() {
+    let mounted = Mounted::start(Origins::Any);
+    for (target, asked) in [
+        (SOCKET, "Connection: close"),
+        (SOCKET, "Connection: close\r\nUpgrade: h2c"),
+        (SOCKET, "Connection: close\r\nUpgrade: websocket, h2c"),
+        (SOCKET, "Connection: close, Upgrade\r\nUpgrade: h2c"),
+        ("/ws/socket.io/?transport=websocket&EIO=4", "Connection: close"),
+        ("/ws/socket.io/?EIO=4&transport=web%73ocket", "Connection: close"),
+    ] {
+        let request = format!(
+            "GET {target} HTTP/1.1\r\nHost: a\r\n{asked}\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        let answer = raw(mounted.address, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{target} {asked}: {answer}");
+    }
+}

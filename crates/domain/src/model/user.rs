@@ -125,8 +125,7 @@ impl Phone {
             return Err(refused());
         }
         let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
-        let number = phonenumber::parse(None, format!("+{digits}")).map_err(|_| refused())?;
-        let e164 = number.format().mode(phonenumber::Mode::E164).to_string();
+        let e164 = normal(format!("+{digits}")).ok_or_else(refused)?;
         // Country code and subscriber number: at most 15 digits by the standard, and no network uses fewer than 7.
         if !(8..=16).contains(&e164.len()) {
             return Err(refused());
@@ -145,6 +144,21 @@ impl Phone {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The form of a number that is its own normal form. Parsing drops a trunk prefix, as the zero in +44 (0)20, and what is left of a number that is
+/// not in use may begin with another one.
+fn normal(mut e164: String) -> Option<String> {
+    /// Far more trunk prefixes than any country has.
+    const ROUNDS: usize = 16;
+    for _ in 0..ROUNDS {
+        let parsed = phonenumber::parse(None, &e164).ok()?.format().mode(phonenumber::Mode::E164).to_string();
+        if parsed == e164 {
+            return Some(e164);
+        }
+        e164 = parsed;
+    }
+    None
 }
 
 /// A character of a phone as a keyboard has it: any space and any dash are one, and what only formats is nothing.

@@ -32,7 +32,7 @@ pub struct PhotoSet {
 #[derive(Debug, Error)]
 pub enum ImageError {
     /// It is not a picture of a kind that is taken, or is damaged.
-    #[error("it must be a whole JPEG, PNG, WebP or GIF picture")]
+    #[error("must be a whole JPEG, PNG, WebP or GIF picture")]
     NotAPicture,
     /// It has more bytes, pixels or length than is allowed; the text says which.
     #[error("{0}")]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 use crate::Failure;
-use crate::model::{PhotoFile, PhotoId, Timestamp};
+use crate::model::{Epoch, PhotoFile, PhotoId, Timestamp};
 use crate::ports::PhotoSet;
 
 /// Keeps the files of photos.
@@ -19,6 +19,9 @@ pub trait Media: Send + Sync {
 
     /// Where a file of a photo lies, for serving it. Whether it is there is seen when it is opened.
     fn path(&self, photo: &PhotoId, file: PhotoFile) -> PathBuf;
+
+    /// Binds the photos to the database with this epoch, unless they are bound to one already. Whether they are bound to this one.
+    async fn bind(&self, epoch: &Epoch) -> Result<bool, Failure>;
 
     /// Begins a walk over the photos that were stored before a moment.
     fn stored_before(&self, moment: Timestamp) -> Box<dyn PhotoWalk>;

@@ -170,7 +170,7 @@ impl UseCases {
             ),
             register: register::Register::new(users.clone(), passwords.clone(), photos.clone(), clock.clone()),
             send_message: send_message::SendMessage::new(messages, events.clone(), clock.clone(), policy.max_content),
-            sweep_photos: sweep_photos::SweepPhotos::new(media, users.clone(), clock.clone()),
+            sweep_photos: sweep_photos::SweepPhotos::new(media, users.clone(), changes.clone(), clock.clone()),
             sync: sync::Sync::new(changes, presence.clone()),
             toggle_like: toggle_like::ToggleLike::new(likes, events.clone(), clock.clone()),
             toggle_pin: toggle_pin::TogglePin::new(chats, events.clone(), clock.clone()),

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 
 use crate::Result;
 use crate::model::PhotoId;
-use crate::ports::{Clock, Media, Users};
+use crate::ports::{Changes, Clock, Media, Users};
 use crate::usecases::photos;
 
 /// How long a photo may wait for the row that names it, which is far longer than any store takes to commit.
@@ -19,45 +19,48 @@ const GRACE: TimeDelta = TimeDelta::hours(1);
 const BATCH: usize = 1000;
 /// How many photos are removed at a time. The rest has time until the next sweep, and an operator time to notice.
 const MOST: usize = 1000;
-/// With more photos than this, a store of users that names none of them is taken for the wrong one.
-const DOUBTFUL: usize = 10;
 
 /// Removes photos that no user has.
 pub struct SweepPhotos {
     media: Arc<dyn Media>,
     users: Arc<dyn Users>,
+    changes: Arc<dyn Changes>,
     clock: Arc<dyn Clock>,
 }
 
 impl SweepPhotos {
-    pub(super) fn new(media: Arc<dyn Media>, users: Arc<dyn Users>, clock: Arc<dyn Clock>) -> Self {
-        Self { media, users, clock }
+    pub(super) fn new(
+        media: Arc<dyn Media>,
+        users: Arc<dyn Users>,
+        changes: Arc<dyn Changes>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { media, users, changes, clock }
     }
 
     /// Removes photos that were stored more than an hour ago and that no user has, a thousand at most, and what writes and removals
-    /// left half done by then; how many went. Nothing goes when the store of users seems to be another than that of the photos.
+    /// left half done by then; how many went. The first sweep binds the photos to the database. No photo goes when they are bound to
+    /// another: its users may have them.
     ///
     /// # Errors
     /// Only failures of ports. A single photo that cannot be removed is logged.
     pub async fn run(&self) -> Result<u64> {
         let before = self.clock.now() - GRACE;
         let mut gone = self.media.remove_leftovers(before).await?;
+        if !self.media.bind(&self.changes.epoch().await?).await? {
+            tracing::warn!("the photos are of another database: none was removed");
+            return Ok(gone);
+        }
         let mut walk = self.media.stored_before(before);
         let mut unnamed: Vec<PhotoId> = Vec::new();
-        let mut any_named = false;
-        while unnamed.len() < MOST || !any_named {
+        while unnamed.len() < MOST {
             let photos = walk.next(BATCH).await?;
             if photos.is_empty() {
                 break;
             }
             let named: HashSet<PhotoId> = self.users.named_photos(&photos).await?.into_iter().collect();
-            any_named |= !named.is_empty();
             unnamed.extend(photos.into_iter().filter(|photo| !named.contains(photo)));
             unnamed.truncate(MOST);
-        }
-        if !any_named && unnamed.len() > DOUBTFUL {
-            tracing::warn!("no user has any of the photos, so this is hardly their database: none was removed");
-            return Ok(gone);
         }
         for photo in unnamed {
             gone += u64::from(photos::discard(&*self.media, &photo).await);

@@ -1,7 +1,7 @@
 //! Pictures that become photos, and files that must not be left behind nor go too soon.
 
 use chrono::TimeDelta;
-use mango_domain::model::{PhotoFile, PhotoId, Principal};
+use mango_domain::model::{Epoch, PhotoFile, PhotoId, Principal};
 use mango_domain::ports::{Clock as _, Media as _};
 use mango_domain::usecases::register::NewAccount;
 use mango_domain::usecases::update_user::ProfileEdit;
@@ -184,10 +184,11 @@ async fn a_sweep_removes_a_thousand_photos_at_most() {
 #[tokio::test]
 async fn a_sweep_removes_nothing_when_the_photos_are_of_another_database() {
     let house = House::new();
-    orphans(&house, 11).await;
-    check_swept(&house, 0).await;
+    assert!(house.memory.media.bind(&Epoch::new("of another database".to_owned())).await.expect("bind"));
     house.cases.register.run(with_picture(1, picture())).await.expect("register");
-    check_swept(&house, 11).await;
+    orphans(&house, 3).await;
+    check_swept(&house, 0).await;
+    assert_eq!(house.memory.media.photos().len(), 4);
 }
 
 #[tokio::test]

@@ -90,6 +90,9 @@ pub(super) fn is_json(media_type: &str) -> bool {
 
 /// Reads a JSON object.
 pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, HttpError> {
+    if text.trim_ascii().is_empty() {
+        return Err(HttpError::refused(ProblemKind::BadRequest, "the body is empty, and has to be a JSON object"));
+    }
     // Serde would take an array for the fields of a struct in their order, which is nothing that anybody shall rely on.
     if !text.trim_ascii_start().starts_with(b"{") {
         serde_json::from_slice::<IgnoredAny>(text).map_err(|error| unreadable(&error))?;

@@ -19,6 +19,7 @@ pub(crate) use caller::Caller;
 pub(crate) use login::Login;
 pub(crate) use path::Id;
 pub(crate) use picture::Picture;
+pub use picture::read_picture;
 pub(crate) use query::Query;
 pub(crate) use refresh::{COOKIE, Presented};
 

@@ -30,14 +30,17 @@ impl FromRequest for Picture {
             }
             let bodies = &state(&request)?.uploads;
             let parts = Multipart::new(request.headers(), bodies.parts(&request, payload)?);
-            let picture = read(parts).await.map_err(|error| refusal(bodies, &error))?;
+            let picture = read_picture(parts).await.map_err(|error| refusal(bodies, &error))?;
             picture.map(Self).ok_or_else(|| FieldError::new(FIELD, "is missing").into())
         })
     }
 }
 
-/// The first field of the name, if there is one. The body is bounded, so its fields are.
-async fn read(mut parts: Multipart) -> Result<Option<Vec<u8>>, MultipartError> {
+/// The bytes of the first field `image` of a form, if there is one. What the body has no limit for, this has none for either.
+///
+/// # Errors
+/// When the body is not `multipart/form-data`, or cannot be read to its end.
+pub async fn read_picture(mut parts: Multipart) -> Result<Option<Vec<u8>>, MultipartError> {
     let mut picture = None;
     while let Some(mut part) = parts.try_next().await? {
         let wanted = picture.is_none() && part.name() == Some(FIELD);

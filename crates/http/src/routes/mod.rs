@@ -13,7 +13,7 @@ pub(crate) mod session;
 pub(crate) mod sync;
 pub(crate) mod user;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use mango_contract::{Problem, ProblemKind};
 
 use crate::problem;
@@ -36,6 +36,11 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config.default_service(web::to(no_such_path));
 }
 
-async fn no_such_path() -> HttpResponse {
-    problem::respond(&Problem::new(ProblemKind::NotFound, "nothing is served at this path; /docs lists what is"))
+async fn no_such_path(request: HttpRequest) -> HttpResponse {
+    // Where a client of Socket.IO asks by default.
+    let detail = match request.path().starts_with("/socket.io") {
+        true => "Socket.IO is served at /ws/socket.io/; give that to the client as its `path`",
+        false => "nothing is served at this path; /docs lists what is",
+    };
+    problem::respond(&Problem::new(ProblemKind::NotFound, detail))
 }

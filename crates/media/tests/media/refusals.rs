@@ -99,7 +99,7 @@ async fn limits_are_told_with_their_numbers() {
     let limits = ImageLimits { bytes: 100, ..ImageLimits::default() };
     check_too_large(limits, picture(), &format!("at most 100 bytes, this picture has {bytes}")).await;
     let limits = ImageLimits { side: 63, ..ImageLimits::default() };
-    check_too_large(limits, picture(), "at most 63 pixels long, this picture has 64 by 32").await;
+    check_too_large(limits, picture(), "at most 63 pixels, this picture has 64 by 32").await;
     let limits = ImageLimits { pixels: 2047, ..ImageLimits::default() };
     check_too_large(limits, picture(), "at most 2047 pixels in all, this picture has 64 by 32").await;
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP] {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use mango_domain::FailureKind;
-use mango_domain::model::{PhotoFile, PhotoId, Timestamp};
+use mango_domain::model::{Epoch, PhotoFile, PhotoId, Timestamp};
 use mango_domain::ports::{Media, PhotoSet};
 use mango_media::FileMedia;
 use tempfile::TempDir;
@@ -177,6 +177,25 @@ async fn old_leftovers_are_removed_while_the_folder_is_in_use() {
     assert_eq!(media.remove_leftovers(seconds_ago(100)).await.unwrap(), 2);
     assert_eq!(names(&temporary), ["lock", "young"]);
     assert_eq!(media.remove_leftovers(seconds_ago(100)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn photos_are_of_one_database() {
+    let [first, second, third] = ["first", "second", "third"].map(|name| Epoch::new(name.to_owned()));
+    let folder = TempDir::new().unwrap();
+    let media = FileMedia::open(folder.path()).unwrap();
+    assert!(media.bind(&first).await.unwrap());
+    assert!(!media.bind(&second).await.unwrap());
+    assert!(media.bind(&first).await.unwrap());
+    media.rebind(&first, &second).await.unwrap();
+    media.rebind(&first, &third).await.unwrap();
+    drop(media);
+    let media = FileMedia::open(folder.path()).unwrap();
+    assert!(media.bind(&second).await.unwrap() && !media.bind(&third).await.unwrap());
+    assert_nothing_temporary(folder.path());
+    // As a crash may leave it that comes at the wrong moment.
+    fs::write(folder.path().join(".database"), "").unwrap();
+    assert!(media.bind(&third).await.unwrap());
 }
 
 #[tokio::test]

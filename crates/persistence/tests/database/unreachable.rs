@@ -46,12 +46,28 @@ mod postgres {
     async fn says_what_is_wrong_with_the_server() {
         // Nobody listens on port 1.
         let nobody = "postgres://mango:s3cret@127.0.0.1:1/mango".parse().unwrap();
-        check_refused(&nobody, &["cannot open the database postgres://mango@127.0.0.1:1/mango", "refused"]).await;
+        check_refused(
+            &nobody,
+            &["cannot open the database postgres://mango@127.0.0.1:1/mango", "refused", "the port in DATABASE_URL"],
+        )
+        .await;
         let port = PrivatePostgres::shared().port();
         let missing = format!("postgres://mango:s3cret@127.0.0.1:{port}/missing").parse().unwrap();
-        check_refused(&missing, &["database \"missing\" does not exist; create it on its server with: sudo -u postgres createdb --owner mango missing"]).await;
+        check_refused(&missing, &["database \"missing\" does not exist; create it on its server with: sudo -u postgres createdb --owner mango --encoding UTF8 --template template0 missing"]).await;
         let stranger = format!("postgres://stranger:s3cret@127.0.0.1:{port}/postgres").parse().unwrap();
         check_refused(&stranger, &["role \"stranger\" does not exist; check the user in DATABASE_URL"]).await;
+    }
+
+    #[tokio::test]
+    async fn a_database_that_cannot_hold_every_character_is_refused() {
+        let server = PrivatePostgres::shared();
+        let url = |name: &str| format!("postgres://mango@127.0.0.1:{}/{name}", server.port());
+        for (name, encoding) in [("narrow", "LATIN1"), ("bytes", "SQL_ASCII")] {
+            let create = format!("CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0");
+            server.psql(&url("postgres"), &create);
+            let told = [encoding, "has to be UTF8; create it anew", "--encoding UTF8 --template template0"];
+            check_refused(&url(name).parse().unwrap(), &told).await;
+        }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

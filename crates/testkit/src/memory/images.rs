@@ -39,7 +39,7 @@ impl Images for FakeImages {
     async fn check(&self, picture: Vec<u8>) -> Result<Vec<u8>, ImageError> {
         const KINDS: [&[u8]; 4] = [b"\xFF\xD8\xFF", b"\x89PNG\r\n\x1a\n", b"RIFF", b"GIF8"];
         if picture.len() > Self::MAX {
-            return Err(ImageError::TooLarge(format!("it must have at most {} bytes", Self::MAX)));
+            return Err(ImageError::TooLarge(format!("must have at most {} bytes", Self::MAX)));
         }
         if !KINDS.iter().any(|kind| picture.starts_with(kind)) {
             return Err(ImageError::NotAPicture);

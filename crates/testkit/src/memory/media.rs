@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{PhotoFile, PhotoId, Timestamp};
+use mango_domain::model::{Epoch, PhotoFile, PhotoId, Timestamp};
 use mango_domain::ports::{Media, PhotoSet, PhotoWalk};
 use tempfile::TempDir;
 
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct TempMedia {
     folder: TempDir,
+    epoch: OnceLock<Epoch>,
 }
 
 impl Default for TempMedia {
@@ -25,7 +27,7 @@ impl TempMedia {
     /// An empty folder.
     #[must_use]
     pub fn new() -> Self {
-        Self { folder: TempDir::new().expect("a temporary folder") }
+        Self { folder: TempDir::new().expect("a temporary folder"), epoch: OnceLock::new() }
     }
 
     /// The photos that are there, in order of name.
@@ -79,6 +81,10 @@ impl Media for TempMedia {
 
     fn path(&self, photo: &PhotoId, file: PhotoFile) -> PathBuf {
         self.folder_of(photo).join(file.name())
+    }
+
+    async fn bind(&self, epoch: &Epoch) -> Result<bool, Failure> {
+        Ok(self.epoch.get_or_init(|| epoch.clone()) == epoch)
     }
 
     fn stored_before(&self, moment: Timestamp) -> Box<dyn PhotoWalk> {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Findings;
 
 /// The house, and the files that tools and people look for there.
-const ALLOWED: [&str; 17] = [
+const ALLOWED: [&str; 18] = [
     ".cargo",
     ".ci",
     ".env.example",
@@ -23,6 +23,7 @@ const ALLOWED: [&str; 17] = [
     "deny.toml",
     "docker",
     "docs",
+    "fuzz",
     "migrations",
     "rustfmt.toml",
     "xtask",

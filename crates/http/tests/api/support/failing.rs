@@ -139,6 +139,10 @@ impl Media for Failing {
         panic!("a port crashed")
     }
 
+    async fn bind(&self, _: &Epoch) -> Result<bool, Failure> {
+        Err(self.failure())
+    }
+
     fn stored_before(&self, _: Timestamp) -> Box<dyn PhotoWalk> {
         panic!("a port crashed")
     }
