@@ -67,7 +67,7 @@ impl From<&Grant> for TokenReply {
     }
 }
 
-/// One of one's own sessions.
+/// One of your own sessions.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({
     "id": 17, "device": "Ada's phone", "address": "203.0.113.7", "created_at": "2026-01-31T09:30:00.000000Z",

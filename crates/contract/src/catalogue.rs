@@ -84,7 +84,7 @@ pub const EVENTS: &[EventSpec] = &[
         name: TOGGLE_CHAT_PIN,
         direction: Direction::FromClient { ack: &["chat", "pinned", "version"] },
         payload: "{chat: {id}}",
-        meaning: "Pins a chat for oneself or takes the pin away.",
+        meaning: "Pins a chat for the user or takes the pin away.",
     },
     EventSpec {
         name: AUTHENTICATE,

@@ -58,7 +58,7 @@ impl CreateUserRequest {
     }
 }
 
-/// What to change of oneself, as a JSON merge patch (RFC 7396): what is absent stays, `null` empties `name`, `photo` or
+/// What to change of your own profile, as a JSON merge patch (RFC 7396): what is absent stays, `null` empties `name`, `photo` or
 /// `description`. `null` for `phone` or `password`, which cannot be empty, changes nothing.
 #[derive(Default, Deserialize, ToSchema)]
 #[schema(example = json!({"name": "Ada Lovelace", "description": null}))]

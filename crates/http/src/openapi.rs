@@ -54,19 +54,19 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     tags(
         (name = "sessions", description = "Login, refresh, logout, and where one is logged in"),
         (name = "users", description = "Sign-up and profiles"),
-        (name = "chats", description = "The chats that one is in"),
+        (name = "chats", description = "The chats that you are in"),
         (name = "messages", description = "The history of chats"),
         (name = "photos", description = "The files of photos"),
-        (name = "operations", description = "For whoever runs the server"),
+        (name = "operations", description = "For the people who run the server"),
     )
 )]
 struct Document;
 
 /// What the form says of itself: its labels are those of OAuth 2.0, and ask for more than is needed.
-const LOGIN: &str = "For whoever has signed up with `POST /user/create`: **username is the phone**, such as `+31612345678`. Client id and \
-    client secret stay empty.";
+const LOGIN: &str = "For everybody who has signed up with `POST /user/create`: **username is the phone**, such as `+31612345678`. Client id \
+    and client secret stay empty.";
 
-const BEARER: &str = "An access token that one has already, such as the `access_token` of `POST /auth/login`.";
+const BEARER: &str = "An access token that you have already, such as the `access_token` of `POST /auth/login`.";
 
 /// The two ways to show who is calling: the login form of Swagger UI, and a token from elsewhere.
 struct Security;

@@ -107,7 +107,7 @@ impl Hub {
 
     /// Lets nobody in any more, finishes the events that were sent, and takes note that all users are gone. Takes some seconds at most.
     ///
-    /// Then the connections are to be broken off, by who has mounted the service. The clients are told why, but not disconnected: they
+    /// Then the caller, who has mounted the service, breaks the connections off. The clients are told why, but not disconnected: they
     /// connect again by themselves when a connection breaks, while python-socketio takes a close packet of Engine.IO as a wish of the
     /// server to be left alone.
     pub async fn shutdown(&self) {

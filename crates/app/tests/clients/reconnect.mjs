@@ -5,7 +5,7 @@ import { call, codeOf, io, main, mode, newcomer, url, within } from './harness.m
 
 const source = (await codeOf('events.md')).replaceAll('http://127.0.0.1:5000', url);
 assert.ok(source.includes(`io('${url}'`) && source.includes(`'${url}/auth/refresh'`), 'docs/events.md has another client');
-const names = ['io', 'fetch', 'token', 'refreshToken', 'showLogin', 'readWhatWasMissed'];
+const names = ['io', 'fetch', 'token', 'refreshToken', 'showLogin'];
 const client = new Function(...names, `${source}\nreturn { socket, tokens: () => ({ token, refreshToken }) };`);
 
 /** Something that happens again and again, to be waited for one at a time. */
@@ -29,8 +29,13 @@ function start({ token, refresh }, answer = fetch) {
     asked.happen();
     return answer(...request);
   };
-  const { socket, tokens } = client(io, asking, token, refresh, loggedOut.happen, entered.happen);
-  return { socket, tokens, asked, entered, loggedOut };
+  const { socket, tokens } = client(io, asking, token, refresh, loggedOut.happen);
+  const life = { expires: 0 };
+  socket.on('ready', ({ expires_at }) => {
+    life.expires = Date.parse(expires_at);
+    entered.happen();
+  });
+  return { socket, tokens, asked, entered, loggedOut, life };
 }
 
 /** Asserts that a client is connected and served. */
@@ -45,10 +50,12 @@ const expiry = {
     const adas = start(ada);
     await adas.entered.next();
     assert.equal(adas.tokens().token, ada.token);
-    await adas.entered.next();
+    // It is renewed in time, each time, so that the connection outlives the token that it began with.
+    while (Date.now() < adas.life.expires) await adas.asked.next();
+    await expectServed(adas);
+    assert.equal(adas.entered.times(), 1, 'it was never cut off');
     assert.notEqual(adas.tokens().token, ada.token);
     assert.notEqual(adas.tokens().refreshToken, ada.refresh);
-    await expectServed(adas);
     adas.socket.disconnect();
 
     // Bob's token is older than the first of Ada's.
@@ -58,6 +65,17 @@ const expiry = {
     await bobs.entered.next();
     await expectServed(bobs);
     bobs.socket.disconnect();
+  },
+
+  async 'no new tokens before the socket is cut off'() {
+    const away = () => Promise.reject(new TypeError('fetch failed'));
+    const adas = start(await newcomer('Ada'), (...request) => (adas.socket.connected ? away() : fetch(...request)));
+    await adas.entered.next();
+    const ended = new Promise((resolve) => adas.socket.once('disconnect', resolve));
+    assert.equal(await within(ended, 'the end of the socket'), 'io server disconnect');
+    await adas.entered.next();
+    await expectServed(adas);
+    adas.socket.disconnect();
   },
 
   async 'a server that cannot give new tokens yet'() {

@@ -10,7 +10,7 @@ use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
 use crate::{Error, Failure, Result};
 
-/// Begins a session for whoever knows a phone and its password.
+/// Begins a session for somebody who knows a phone and its password.
 pub struct LogIn {
     users: Arc<dyn Users>,
     passwords: Arc<dyn Passwords>,

@@ -1,5 +1,6 @@
 //! What can be done with Mango: one use case a verb, the same whether it came over HTTP or over a socket. Who may do it is
-//! decided here and nowhere else.
+//! decided here, and never in a route or a handler. Where that takes a member of a chat, the store looks in the transaction that
+//! does the work, as its port says, and gives nothing to others.
 
 use std::sync::Arc;
 use std::time::Duration;

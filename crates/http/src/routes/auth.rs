@@ -25,8 +25,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 
 /// Log in
 ///
-/// Begins a session for whoever knows a phone and its password. The refresh token also comes as the cookie `refresh_token`, which
-/// scripts cannot read. An unknown phone and a wrong password are answered alike.
+/// Begins a session for somebody who knows a phone and its password. The refresh token also comes as the cookie `refresh_token`,
+/// which scripts cannot read. An unknown phone and a wrong password are answered alike.
 #[utoipa::path(
     post, path = "/auth/login", tag = "sessions",
     request_body(content(

@@ -24,7 +24,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         .service(resource("/chat/{id}", [(Method::GET, Limit::User(Rate::Read), web::route().to(get_chat))]));
 }
 
-/// List one's chats
+/// List your chats
 ///
 /// Most recently active first.
 #[utoipa::path(
@@ -36,7 +36,7 @@ pub(crate) async fn list_chats(state: State, caller: Caller) -> Result<HttpRespo
     list(&state, &caller, ChatSelection::All).await
 }
 
-/// List one's pinned chats
+/// List your pinned chats
 ///
 /// Most recently active first.
 #[utoipa::path(

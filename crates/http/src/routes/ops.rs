@@ -1,4 +1,4 @@
-//! For whoever runs the server: liveness, readiness, metrics.
+//! For the people who run the server: liveness, readiness, metrics.
 
 use std::time::Duration;
 

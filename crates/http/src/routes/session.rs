@@ -27,9 +27,9 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         ));
 }
 
-/// List one's sessions
+/// List your sessions
 ///
-/// Where one is logged in: the 100 sessions that were used last, the latest first. A session is used when it gets tokens, by a login or
+/// Where you are logged in: the 100 sessions that were used last, the latest first. A session is used when it gets tokens, by a login or
 /// a refresh.
 #[utoipa::path(
     get, path = "/auth/sessions", tag = "sessions",
@@ -43,7 +43,7 @@ pub(crate) async fn list_sessions(state: State, caller: Caller) -> Result<HttpRe
     Ok(HttpResponse::Ok().json(reply))
 }
 
-/// End one of one's sessions
+/// End one of your sessions
 ///
 /// All its tokens are void at once, and its sockets are closed. To end the session that asks is to log out.
 #[utoipa::path(
@@ -71,7 +71,7 @@ pub(crate) async fn end_session(
     Ok(response.finish())
 }
 
-/// End all one's other sessions
+/// End all your other sessions
 ///
 /// All but the session that asks: their tokens are void at once, and their sockets are closed.
 #[utoipa::path(

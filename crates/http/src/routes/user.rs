@@ -51,7 +51,7 @@ pub(crate) async fn create_user(state: State, request: Json<CreateUserRequest>) 
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(UserReply::from(&profile)))
 }
 
-/// Look at oneself
+/// Show your own profile
 #[utoipa::path(
     get, path = "/user/me", tag = "users",
     security(("login" = []), ("bearer" = [])),
@@ -79,13 +79,13 @@ pub(crate) async fn get_user(state: State, caller: Caller<Id<UserId>>) -> Result
     Ok(HttpResponse::Ok().json(UserReply::from(&profile)))
 }
 
-/// Change oneself
+/// Change your own profile
 ///
 /// Only what is there is changed. A new password ends all other sessions. A new photo takes the place of the old one, whose files
 /// are removed.
 #[utoipa::path(
     patch, path = "/user/{id}", tag = "users",
-    params(("id" = i64, Path, description = "One's own id")),
+    params(("id" = i64, Path, description = "Your own id")),
     request_body = UpdateUserRequest,
     security(("login" = []), ("bearer" = [])),
     responses(
