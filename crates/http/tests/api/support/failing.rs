@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{
-    ChatId, Credentials, NewChat, NewSession, NewUser, PasswordHash, Phone, PhotoFile, PhotoId, PinToggle, RefreshHash,
-    Renewal, Rotation, Session, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
+    ChatId, Credentials, Epoch, NewChat, NewSession, NewUser, PasswordHash, Phone, PhotoFile, PhotoId, PinToggle,
+    RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
 };
 use mango_domain::ports::{
     Announcer, ChatPage, ChatSelection, Chats, CreateChatError, CreateUserError, CreatedChat, ImageError, Images,
