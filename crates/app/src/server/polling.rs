@@ -3,8 +3,8 @@
 use std::future::pending;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
@@ -31,6 +31,11 @@ pub fn mount(config: &mut web::ServiceConfig, sockets: &Sockets) {
 async fn answer(request: HttpRequest, payload: web::Payload, sockets: web::Data<Sockets>) -> HttpResponse {
     // Each client that polls asks twice a minute at least, and again for each thing that it is told.
     request.extensions_mut().insert(Routine);
+    if ![Method::GET, Method::POST, Method::OPTIONS].contains(request.method()) {
+        let mut answer = mango_http::respond(&Problem::new(ProblemKind::MethodNotAllowed, "this path takes GET, POST"));
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
+        return answer;
+    }
     exchange(&request, payload, &sockets).await.unwrap_or_else(|problem| mango_http::respond(&problem))
 }
 
@@ -59,7 +64,7 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
         }
     };
     let query = request.uri().query();
-    let polls = request.method() == actix_web::http::Method::GET;
+    let polls = request.method() == Method::GET;
     let poll = probing::session(query).filter(|_| polls).map(|session| sockets.probes().poll(session));
     let in_the_way = async {
         match &poll {

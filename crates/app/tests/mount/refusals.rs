@@ -200,3 +200,13 @@ async fn a_websocket_that_http_was_not_asked_for_is_refused() {
         assert!(answer.starts_with("HTTP/1.1 400"), "{target} {asked}: {answer}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_method_that_engine_io_does_not_have_is_refused() {
+    let mounted = Mounted::start(Origins::Any);
+    for method in ["PUT", "DELETE", "PATCH"] {
+        let request = format!("{method} {POLLING} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = raw(mounted.address, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 405") && answer.contains("allow: GET, POST"), "{answer}");
+    }
+}

@@ -141,16 +141,18 @@ async fn a_burst_comes_to_a_python_client_in_pieces_and_to_others_at_once() {
     let world = World::new().await;
     let (ann, bob) = (world.person(1).await, world.person(2).await);
     let chat = world.group(&[&ann, &bob]).await;
-    for (agent, pieces) in [("Python/3.12 aiohttp/3.13.5", vec![16, 16, 8]), ("node-XMLHttpRequest", vec![COUNT])] {
+    for (agent, most) in [("Python/3.12 aiohttp/3.13.5", 16), ("node-XMLHttpRequest", COUNT)] {
         let poller = Poller::open_as(&world, "/ws/socket.io/", Some(&ann.token), agent).await;
         while !poller.poll().await.iter().any(|packet| packet.starts_with("42[\"ready\"")) {}
         for _ in 0..COUNT {
             world.say(&bob, chat, "x").await;
         }
-        let mut seqs = Vec::new();
-        for piece in pieces {
+        let (mut seqs, mut polls) = (Vec::new(), 0);
+        while seqs.len() < COUNT {
             let packets = poller.poll().await;
-            assert_eq!(packets.len(), piece, "{packets:?}");
+            polls += 1;
+            // A ping may have been one of them.
+            assert!(packets.len() <= most && polls <= COUNT.div_ceil(most), "{packets:?}");
             let events = packets.iter().map(|packet| serde_json::from_str(&packet[2..]).unwrap());
             let payloads = events.map(|(_, payload): (String, Value)| payload);
             seqs.extend(payloads.filter_map(|payload| payload["seq"].as_u64()));
