@@ -39,9 +39,14 @@ mod postgres {
             party.progress(1).await;
             assert!(back.elapsed() < FULL_SPEED, "the first message took {:?}", back.elapsed());
             tokio::time::sleep(FULL_SPEED.saturating_sub(back.elapsed())).await;
-            let after = party.progress(1000).await;
-            // The machine has other things to do, so a margin.
-            assert!(after < before * 4, "a thousand messages took {before:?} before and {after:?} after");
+            // The machine has other things to do, so the best of some, and a margin.
+            let mut after = Duration::MAX;
+            for _ in 0..5 {
+                if after >= before * 2 {
+                    after = after.min(party.progress(1000).await);
+                }
+            }
+            assert!(after < before * 2, "a thousand messages took {before:?} before and {after:?} after");
         }
         party.settle().await;
     }

@@ -60,6 +60,8 @@ await main({
     const ids = people.map((person) => person.id);
     const rooms = [];
     const ROUNDS = 30;
+    // Messages of each client in a round: over a thousand for the three of them in each of the ways to connect.
+    const BURST = 12;
     let going = true;
     const breaking = clients.map(async (one) => {
       while (going) {
@@ -76,8 +78,9 @@ await main({
         }
         rooms.push((await call('GET', '/chat', { token: people[0].token })).body.find((room) => room.name === chat.name).id);
       }
+      const bursts = clients.flatMap((one, n) => Array.from({ length: BURST }, (_, k) => [one, `${round}.${k} by ${n}`]));
       const sent = await Promise.all(
-        clients.map((one, n) => within(one.send(rooms[random(rooms.length)], `${round} by ${n}`), 'a message')),
+        bursts.map(([one, content]) => within(one.send(rooms[random(rooms.length)], content), 'a message')),
       );
       const [{ message: some }] = sent;
       clients[random(3)].toggleLike(some).catch(() => {});
@@ -92,7 +95,7 @@ await main({
       await caughtUp(one);
       const fresh = await snapshot(people[n]);
       assert.deepEqual(known(one.state()), fresh);
-      assert.equal(fresh.said.length, ROUNDS * clients.length, 'each message is there once');
+      assert.equal(fresh.said.length, ROUNDS * BURST * clients.length, 'each message is there once');
       const names = await Promise.all(ids.map((id) => call('GET', `/user/${id}`, { token: people[0].token })));
       assert.deepEqual(fresh.rooms[0].members.map(({ name }) => name), names.map(({ body }) => body.name));
       one.socket.disconnect();
