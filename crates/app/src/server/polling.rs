@@ -47,8 +47,7 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
         return Err(Problem::new(ProblemKind::Forbidden, "pages of this origin may not connect"));
     }
     // Engine.IO would agree to a WebSocket that nobody has asked HTTP for, and that could not follow (RFC 9110, section 15.2.2).
-    let names_websocket = |query: &str| query.split('&').any(|pair| pair == "transport=websocket");
-    if request.uri().query().is_some_and(names_websocket) {
+    if probing::names_websocket(request.uri().query()) {
         return Err(no_upgrade());
     }
     let client = sockets.client(request.peer_addr(), request.headers());

@@ -41,6 +41,11 @@ pub(super) fn session(query: Option<&str>) -> Option<&str> {
     query?.split('&').find_map(|pair| pair.strip_prefix("sid=")).filter(|session| !session.is_empty())
 }
 
+/// Whether a query asks for the transport of a WebSocket.
+pub(super) fn names_websocket(query: Option<&str>) -> bool {
+    query.is_some_and(|query| query.split('&').any(|pair| pair == "transport=websocket"))
+}
+
 /// Which sessions probe, and which poll.
 #[derive(Default)]
 pub(super) struct Probes {

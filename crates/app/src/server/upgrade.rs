@@ -112,8 +112,7 @@ fn judge(sockets: &Sockets, request: &Request, client: Option<IpAddr>) -> Result
 /// What a handshake lacks (RFC 6455, section 4.2.1, and the protocol of Engine.IO).
 fn missing(request: &Request) -> Option<&'static str> {
     let headers = request.headers();
-    let transport =
-        request.uri().query().is_some_and(|query| query.split('&').any(|pair| pair == "transport=websocket"));
+    let transport = probing::names_websocket(request.uri().query());
     let requirements = [
         (request.version() == Version::HTTP_11, "HTTP/1.1"),
         (request.method() == Method::GET, "GET"),
