@@ -34,7 +34,11 @@ pub enum Command {
     ///
     /// For a database that was restored from a backup, before it is served: clients may know of changes that it has lost. Applies migrations
     /// first, and is refused while a server has the database.
-    RenewEpoch,
+    RenewEpoch {
+        /// End all sessions too, those among them that were ended after the backup was made; everybody has to log in again
+        #[arg(long)]
+        end_sessions: bool,
+    },
     /// List the keys that sign access tokens, or make a new one
     Keys {
         /// What to do
@@ -103,7 +107,8 @@ mod tests {
             (vec!["migrate"], Command::Migrate { down: None, yes: false }),
             (vec!["migrate", "--down", "2"], Command::Migrate { down: Some(2), yes: false }),
             (vec!["migrate", "--down", "2", "--yes"], Command::Migrate { down: Some(2), yes: true }),
-            (vec!["renew-epoch"], Command::RenewEpoch),
+            (vec!["renew-epoch"], Command::RenewEpoch { end_sessions: false }),
+            (vec!["renew-epoch", "--end-sessions"], Command::RenewEpoch { end_sessions: true }),
             (vec!["keys", "list"], Command::Keys { action: KeysAction::List }),
             (vec!["keys", "rotate"], Command::Keys { action: KeysAction::Rotate }),
             (vec!["audit"], Command::Audit { limit: 50, json: false }),

@@ -4,19 +4,20 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use mango_domain::model::Epoch;
-use mango_domain::ports::Random as _;
+use mango_domain::ports::{Clock as _, Random as _};
 use mango_media::FileMedia;
 
 use crate::config::Settings;
 use crate::lock::Lock;
 use crate::run::open;
-use crate::system::OsRandom;
+use crate::system::{OsRandom, SystemClock};
 
-/// Gives the database another epoch, with the migrations that it lacks. Not under a server, which has told its clients of the old one.
+/// Gives the database another epoch, with the migrations that it lacks, and ends all sessions when that is wanted. Not under a server, which
+/// has told its clients of the old one.
 ///
 /// # Errors
 /// A server has the database, it cannot be reached, or a migration fails.
-pub async fn renew(settings: &Settings) -> anyhow::Result<ExitCode> {
+pub async fn renew(settings: &Settings, end_sessions: bool) -> anyhow::Result<ExitCode> {
     let database = open(settings).await?;
     let _lock = Lock::take(&database).await?;
     database.migrate().await?;
@@ -27,6 +28,10 @@ pub async fn renew(settings: &Settings) -> anyhow::Result<ExitCode> {
     database.rename_epoch(epoch.clone()).await?;
     FileMedia::open(settings.media_dir())?.rebind(&old, &epoch).await?;
     writeln!(io::stdout(), "{} has the epoch {epoch} now: every client begins anew", database.url())?;
+    if end_sessions {
+        let ended = database.end_sessions(SystemClock.now()).await?;
+        writeln!(io::stdout(), "{ended} sessions are ended: their users have to log in again")?;
+    }
     database.close().await;
     Ok(ExitCode::SUCCESS)
 }

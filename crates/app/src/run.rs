@@ -48,7 +48,7 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Migrate { down: None, .. } => migrate::up(&settings).await,
             Command::Migrate { down: Some(count), yes } => migrate::down(&settings, count, yes).await,
-            Command::RenewEpoch => epoch::renew(&settings).await,
+            Command::RenewEpoch { end_sessions } => epoch::renew(&settings, end_sessions).await,
             Command::Keys { action } => manage_keys(&settings, action).await,
             Command::Audit { limit, json } => show_audit(&settings, limit, json).await,
             _ => serve(&settings, heavy.handle()).await,

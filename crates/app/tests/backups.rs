@@ -84,6 +84,7 @@ mod clients {
         let other = json!({"name": "of later", "photo": null});
         let change = ada.http.patch(format!("{}/user/{}", server.url(), ada.id)).bearer_auth(&ada.access).json(&other);
         assert_eq!(change.send().await.unwrap().status(), StatusCode::ACCEPTED);
+        let forgotten = User::sign_up(server.url(), "+31611111111", None).await;
         back_up(making, folder.path(), before, "second");
         assert!(!open_to_others(&backup));
         for entry in fs::read_dir(&backup).unwrap() {
@@ -101,7 +102,27 @@ mod clients {
         assert_eq!(page["reset"], true, "though the client knows nothing that the backup does not have");
         assert_ne!(page["epoch"], epoch);
         assert_eq!(known(&server, &ada, &page["epoch"]).await["reset"], false);
-        User::sign_up(server.url(), "+31687654321", Some(PICTURE)).await;
+        let next = User::sign_up(server.url(), "+31687654321", Some(PICTURE)).await;
+        assert_eq!(next.id, forgotten.id, "the number is given again");
+        let of_before = next.http.get(format!("{}/user/me", server.url())).bearer_auth(&forgotten.access);
+        assert_eq!(of_before.send().await.unwrap().status(), StatusCode::UNAUTHORIZED, "a token is not");
+    }
+
+    /// A backup has the sessions and passwords of its time. Who restores one after an incident can end all sessions.
+    #[tokio::test]
+    async fn all_sessions_can_be_ended_with_the_epoch() {
+        let data = tempdir().unwrap();
+        let settings = [("MANGO_DATA_DIR", data.path().to_str().unwrap())];
+        let server = Server::start(&settings);
+        let ada = User::sign_up(server.url(), "+31612345678", None).await;
+        drop(server);
+        let mut mango = Command::new(env!("CARGO_BIN_EXE_mango"));
+        let output = mango.args(["renew-epoch", "--end-sessions"]).envs(settings).current_dir(&data).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 sessions are ended"), "{output:?}");
+        let server = Server::start(&settings);
+        let me = ada.http.get(format!("{}/user/me", server.url())).bearer_auth(&ada.access);
+        assert_eq!(me.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
 
     #[tokio::test]

@@ -52,6 +52,20 @@ pub(crate) fn count_user(request: &HttpRequest, user: UserId) -> Result<(), Http
     rate.map_or(Ok(()), |rate| count(request, rate, Subject::User(user)))
 }
 
+/// Counts a request by its address at the rate of sign-ups, which it does as much as, beside what its route is counted at. Its answer tells of
+/// this count only when it is refused.
+pub(crate) fn count_as_sign_up(request: &HttpRequest) -> Result<(), HttpError> {
+    let told = request.extensions_mut().remove::<Standing>();
+    if let Some(address) = peer::address(request) {
+        count(request, Rate::SignUp, Subject::Address(address))?;
+    }
+    request.extensions_mut().remove::<Standing>();
+    if let Some(told) = told {
+        request.extensions_mut().insert(told);
+    }
+    Ok(())
+}
+
 fn count(request: &HttpRequest, rate: Rate, subject: Subject) -> Result<(), HttpError> {
     let state = request.app_data::<State>();
     let Some(standing) = state.and_then(|state| state.use_cases.limit.take(rate, subject)) else { return Ok(()) };

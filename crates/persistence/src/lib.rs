@@ -5,6 +5,7 @@
 //! cannot be said alike. Changes of chats are committed in groups (`writers`).
 
 mod error;
+mod live;
 mod migrations;
 mod pool;
 mod postgres;
@@ -87,6 +88,7 @@ trait Store: Users + Sessions + Chats + Messages + Likes + Changes + Audit {
     async fn facts(&self) -> Result<Facts, Failure>;
     async fn applied_migrations(&self) -> Result<Vec<String>, Failure>;
     async fn rename_epoch(&self, name: Epoch) -> Result<(), Failure>;
+    async fn end_sessions(&self, now: Timestamp) -> Result<u64, Failure>;
     fn pool_status(&self) -> Vec<PoolStatus>;
     async fn close(&self);
 }
@@ -161,6 +163,14 @@ impl Database {
     /// The database cannot be reached, or is not migrated.
     pub async fn rename_epoch(&self, name: Epoch) -> Result<(), Failure> {
         self.store.rename_epoch(name).await
+    }
+
+    /// Ends the sessions of all users; how many there were. Not while it is served: their sockets would stay.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or is not migrated.
+    pub async fn end_sessions(&self, now: Timestamp) -> Result<u64, Failure> {
+        self.store.end_sessions(now).await
     }
 
     /// Asks the database for a sign of life.

@@ -26,6 +26,7 @@ use url::Url;
 
 use crate::Reason;
 use crate::error::Fault;
+use crate::live::LiveSessions;
 use crate::pool::{self, Options, PoolStatus};
 use crate::writers::{Commit, Writers};
 
@@ -99,7 +100,7 @@ pub(crate) async fn connect(url: &Url, options: &Options) -> Result<Repository, 
     let committer: Arc<dyn Commit> = Arc::new(repository::Committer { pool: commit.clone(), operation_timeout });
     let writers = Writers::start(&committer, options.writers.max(1), options.change_queue);
     let (read, write, epoch) = (general.clone(), general, OnceCell::new());
-    Ok(Repository { read, write, commit, runtime, operation_timeout, writers, epoch })
+    Ok(Repository { read, write, commit, runtime, operation_timeout, writers, live: LiveSessions::default(), epoch })
 }
 
 /// Sees that a database holds every character. One with another encoding than UTF-8 refuses some, and counts others as several.

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Reason;
 use crate::error::{Fault, is_busy};
+use crate::live::LiveSessions;
 use crate::pool::{self, Options, PoolStatus};
 use crate::writers::{Commit, Writers};
 
@@ -85,7 +86,7 @@ pub(crate) async fn connect(path: &Path, options: &Options) -> Result<Repository
     let committer: Arc<dyn Commit> = Arc::new(repository::Committer { pool: write.clone(), operation_timeout });
     let writers = Writers::start(&committer, 1, options.change_queue);
     let (commit, runtime, epoch) = (write.clone(), Handle::current(), OnceCell::new());
-    Ok(Repository { read, write, commit, runtime, operation_timeout, writers, epoch })
+    Ok(Repository { read, write, commit, runtime, operation_timeout, writers, live: LiveSessions::default(), epoch })
 }
 
 fn create(path: &Path) -> std::io::Result<()> {

@@ -144,14 +144,24 @@ pub async fn users(stores: &Stores, count: u32) -> Vec<UserId> {
 
 /// Stores a session of the user whose base is the `n`th refresh token, good for a day from the start of the tests' day.
 pub async fn session(stores: &Stores, user: UserId, n: u32) -> SessionId {
-    stores.sessions.begin(new_session(user, n)).await.expect("begin session")
+    begin(stores, new_session(stores, user, n).await).await
 }
 
-/// A session of the user, from a device and an address that are not known, whose base is the `n`th refresh token.
-#[must_use]
-pub fn new_session(user: UserId, n: u32) -> NewSession {
+/// Stores a session.
+pub async fn begin(stores: &Stores, session: NewSession) -> SessionId {
+    let id = session.id;
+    assert!(stores.sessions.begin(session).await.expect("begin session"), "the password is right");
+    id
+}
+
+/// A session of the user, from a device and an address that are not known, whose base is the `n`th refresh token. Its id rises with `n`.
+pub async fn new_session(stores: &Stores, user: UserId, n: u32) -> NewSession {
+    let found = stores.users.find(user).await.expect("find user").expect("the user exists");
+    let credentials = stores.users.credentials(&found.phone).await.expect("find credentials");
     NewSession {
+        id: SessionId::new(i64::from(n) + 100),
         user,
+        password: credentials.expect("the phone is theirs").password,
         visit: Visit::default(),
         refresh: refresh(n),
         created_at: moment(0),

@@ -44,9 +44,19 @@ id!(
     MessageId
 );
 id!(
-    /// Identifies a session: one login on one device, with all the tokens that came of it.
+    /// Identifies a session: one login on one device, with all the tokens that came of it. It is random, so that none is ever given
+    /// twice, in whatever database: a token must not come to be another session's when a backup is restored.
     SessionId
 );
+
+impl SessionId {
+    /// Makes an id of random bytes: 1 to 2^53 - 1, which JavaScript's numbers can hold.
+    #[must_use]
+    pub const fn from_random(bytes: [u8; 8]) -> Self {
+        let id = i64::from_le_bytes(bytes).unsigned_abs() % (1 << 53);
+        Self::new(if id == 0 { 1 } else { id.cast_signed() })
+    }
+}
 id!(
     /// The place of a message in its chat: 1, 2, 3, … without holes.
     Seq

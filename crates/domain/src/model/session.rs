@@ -118,8 +118,12 @@ impl Device {
 /// What a store needs to begin a session.
 #[derive(Debug, Clone)]
 pub struct NewSession {
+    /// What it is called, which no session was called before.
+    pub id: SessionId,
     /// Whose session.
     pub user: UserId,
+    /// What the password was checked against.
+    pub password: PasswordHash,
     /// Who logged in.
     pub visit: Visit,
     /// The hash of its first refresh token.

@@ -12,8 +12,10 @@ use crate::model::{NewSession, RefreshHash, Renewal, Rotation, Session, SessionI
 /// Presenting any other token of the session means that a copy exists, and revokes the session.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Begins a session whose base is `session.refresh`. It was last used when it began.
-    async fn begin(&self, session: NewSession) -> Result<SessionId, Failure>;
+    /// Begins a session whose base is `session.refresh`, if `session.password` is the hash of its user's password still; whether it is. The
+    /// session was last used when it began. A change of the password at the same time is before it, and then there is no session, or after
+    /// it, and ends the session.
+    async fn begin(&self, session: NewSession) -> Result<bool, Failure>;
 
     /// Presents a refresh token and, when it is good at `renewal.now`, stores the successor with its own expiry, and when and
     /// where the session was used, in one transaction. Two presentations at the same time are decided one after the other. A
@@ -24,7 +26,7 @@ pub trait Sessions: Send + Sync {
     async fn is_live(&self, session: SessionId, user: UserId) -> Result<bool, Failure>;
 
     /// The sessions of a user that have not been revoked, the one that was used last first, and of those that were used at the
-    /// same time the younger first. There are [`Session::MOST_LISTED`] at most.
+    /// same time the younger first, and then the one with the larger id. There are [`Session::MOST_LISTED`] at most.
     async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure>;
 
     /// Revokes a session of a user; whether it was theirs and live until now.

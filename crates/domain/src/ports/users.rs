@@ -22,7 +22,7 @@ pub trait Users: Send + Sync {
     async fn credentials(&self, phone: &Phone) -> Result<Option<Credentials>, Failure>;
 
     /// Changes a user in one transaction. With a new password it also revokes every session of the user but
-    /// `change.keep_session`, at `now`. `Ok(None)` when there is no such user.
+    /// `change.keep_session`, at `now`. `Ok(None)` when there is no such user. When `change.keep_session` has ended, nothing is changed.
     ///
     /// A user who has another name or photo than before takes the next [`ProfileVersion`](crate::model::ProfileVersion), and is published as
     /// they are now, as [`UserChanged`](crate::model::Event::UserChanged) with their chats of after the commit. So they are as well when the
@@ -77,6 +77,9 @@ pub enum UpdateUserError {
     /// Somebody else has that phone.
     #[error("update user: the phone is taken")]
     PhoneTaken,
+    /// The session that wants the change has ended.
+    #[error("update user: the session has ended")]
+    SessionEnded,
     /// The store failed.
     #[error(transparent)]
     Failed(#[from] Failure),

@@ -30,9 +30,27 @@ impl Authenticate {
                 TokenError::Expired => Unauthenticated::Expired,
             })
         })?;
-        if !self.sessions.is_live(claims.session, claims.user).await? {
-            return Err(Error::Unauthenticated(Unauthenticated::Revoked));
+        let principal = Principal { user: claims.user, session: claims.session, expires_at: claims.expires_at };
+        self.see_live(&principal).await?;
+        Ok(principal)
+    }
+
+    /// Looks again whether somebody who was let in is to be let in still: while a request arrives, which can take minutes, its token can
+    /// expire and its session can end.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when either has happened.
+    pub async fn again(&self, principal: &Principal) -> Result<()> {
+        if principal.expires_at <= self.clock.now() {
+            return Err(Error::Unauthenticated(Unauthenticated::Expired));
         }
-        Ok(Principal { user: claims.user, session: claims.session, expires_at: claims.expires_at })
+        self.see_live(principal).await
+    }
+
+    async fn see_live(&self, principal: &Principal) -> Result<()> {
+        match self.sessions.is_live(principal.session, principal.user).await? {
+            true => Ok(()),
+            false => Err(Error::Unauthenticated(Unauthenticated::Revoked)),
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::SubsecRound;
 
 use crate::model::{AccessToken, Grant, RefreshHash, RefreshToken, SessionId, Timestamp, UserId};
-use crate::ports::{AccessClaims, Clock, Tokens};
+use crate::ports::{AccessClaims, Clock, Random, Tokens};
 use crate::usecases::Policy;
 use crate::{Failure, Result};
 
@@ -15,6 +15,7 @@ use crate::{Failure, Result};
 pub(super) struct Granter {
     tokens: Arc<dyn Tokens>,
     clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
     policy: Policy,
 }
 
@@ -27,8 +28,15 @@ pub(super) struct Fresh {
 }
 
 impl Granter {
-    pub fn new(tokens: Arc<dyn Tokens>, clock: Arc<dyn Clock>, policy: Policy) -> Self {
-        Self { tokens, clock, policy }
+    pub fn new(tokens: Arc<dyn Tokens>, clock: Arc<dyn Clock>, random: Arc<dyn Random>, policy: Policy) -> Self {
+        Self { tokens, clock, random, policy }
+    }
+
+    /// Makes the id of a session that is about to begin.
+    pub fn session(&self) -> Result<SessionId> {
+        let mut bytes = [0; 8];
+        self.random.fill(&mut bytes)?;
+        Ok(SessionId::from_random(bytes))
     }
 
     /// Makes a refresh token; the caller stores its hash.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::error::{Unauthenticated, chain};
-use crate::model::{AuditEvent, Credentials, Grant, NewSession, Password, Phone, Visit};
+use crate::model::{AuditEvent, Credentials, Grant, NewSession, Password, PasswordHash, Phone, Visit};
 use crate::ports::{Outcome, Passwords, Rates, Sessions, Users};
 use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
@@ -33,7 +33,8 @@ impl LogIn {
     }
 
     /// Checks the password and begins a session. An unknown phone takes as long as a wrong password. A password that was hashed with
-    /// other parameters than those of today is hashed anew (RFC 9106, section 4): only now is it known.
+    /// other parameters than those of today is hashed anew (RFC 9106, section 4): only now is it known. A password that is replaced at the
+    /// same moment begins no session that the replacement would not end.
     ///
     /// Failed attempts are counted by account and address together: whoever guesses has to wait longer and longer, and its owner, who is
     /// somewhere else, does not. Only a wrong password counts, not a store or a hasher that has no time.
@@ -45,41 +46,65 @@ impl LogIn {
         let parsed = Phone::parse(phone).ok();
         let (account, address) = (parsed.as_ref().map_or(phone, Phone::as_str), visit.address);
         let attempt = Attempt::begin(&*self.rates, account, address)?;
-        let known = match &parsed {
-            Some(phone) => self.users.credentials(phone).await?,
-            None => None,
-        };
         let password = Password::attempt(password);
-        let hash = known.as_ref().map(|known| known.password.clone());
-        let matches = self.passwords.verify(password.clone(), hash).await?;
-        let known = match known {
-            Some(known) if matches => known,
-            other => {
-                attempt.settle(Outcome::Wrong);
-                let user = other.map(|known| known.user);
-                self.auditor.note(AuditEvent::LoginFailed, user, [None], address).await;
-                return Err(Error::Unauthenticated(Unauthenticated::Credentials));
+        let mut user = None;
+        // A session is not begun when the password has been replaced since it was checked. It is checked again then, once: another login may
+        // have hashed it anew.
+        for _ in 0..2 {
+            let known = match &parsed {
+                Some(phone) => self.users.credentials(phone).await?,
+                None => None,
+            };
+            user = known.as_ref().map(|known| known.user);
+            let Some(known) = self.check(known, &password).await? else { break };
+            let fresh = self.granter.fresh()?;
+            let session = NewSession {
+                id: self.granter.session()?,
+                user: known.user,
+                password: known.password,
+                visit: visit.clone(),
+                refresh: fresh.hash.clone(),
+                created_at: fresh.now,
+                expires_at: fresh.expires_at,
+            };
+            let id = session.id;
+            if self.sessions.begin(session).await? {
+                attempt.settle(Outcome::Right);
+                self.auditor.note(AuditEvent::LoggedIn, user, [Some(id)], address).await;
+                return self.granter.grant(known.user, id, fresh);
             }
-        };
-        attempt.settle(Outcome::Right);
-        let user = known.user;
-        if self.passwords.is_outdated(&known.password)
-            && let Err(failure) = self.rehash(&known, password).await
-        {
-            // The old hash is good for this login and for the next, which tries again.
-            tracing::warn!(%user, error = chain(&failure), "a password could not be hashed anew");
         }
-        let fresh = self.granter.fresh()?;
-        let refresh = fresh.hash.clone();
-        let session = NewSession { user, visit, refresh, created_at: fresh.now, expires_at: fresh.expires_at };
-        let session = self.sessions.begin(session).await?;
-        self.auditor.note(AuditEvent::LoggedIn, Some(user), [Some(session)], address).await;
-        self.granter.grant(user, session, fresh)
+        attempt.settle(Outcome::Wrong);
+        self.auditor.note(AuditEvent::LoginFailed, user, [None], address).await;
+        Err(Error::Unauthenticated(Unauthenticated::Credentials))
     }
 
-    async fn rehash(&self, known: &Credentials, password: Password) -> std::result::Result<(), Failure> {
+    /// Checks a password, and gives the credentials that it is right for, as they are now.
+    async fn check(&self, known: Option<Credentials>, password: &Password) -> Result<Option<Credentials>> {
+        let hash = known.as_ref().map(|known| known.password.clone());
+        let matches = self.passwords.verify(password.clone(), hash).await?;
+        let Some(mut known) = known.filter(|_| matches) else { return Ok(None) };
+        if self.passwords.is_outdated(&known.password) {
+            match self.rehash(&known, password.clone()).await {
+                Ok(new) => known.password = new.unwrap_or(known.password),
+                // The old hash is good for this login and for the next, which tries again.
+                Err(failure) => {
+                    tracing::warn!(user = %known.user, error = chain(&failure), "a password could not be hashed anew");
+                }
+            }
+        }
+        Ok(Some(known))
+    }
+
+    /// Hashes a password anew; the new hash, unless the password was replaced in the meantime.
+    async fn rehash(
+        &self,
+        known: &Credentials,
+        password: Password,
+    ) -> std::result::Result<Option<PasswordHash>, Failure> {
         let new = self.passwords.hash(password).await?;
-        self.users.rehash(known.user, &known.password, new).await.map(drop)
+        let replaced = self.users.rehash(known.user, &known.password, new.clone()).await?;
+        Ok(replaced.then_some(new))
     }
 }
 

@@ -127,10 +127,10 @@ impl UseCases {
             random,
             rates,
         } = ports;
-        let photos = photos::Photos::new(images.clone(), media.clone(), random);
+        let photos = photos::Photos::new(images.clone(), media.clone(), random.clone());
         let auditor = audit::Auditor::new(audit.clone(), clock.clone());
         let ender = ending::Ender::new(sessions.clone(), events.clone(), clock.clone(), auditor.clone());
-        let granter = grant::Granter::new(tokens.clone(), clock.clone(), policy);
+        let granter = grant::Granter::new(tokens.clone(), clock.clone(), random, policy);
         Self {
             authenticate: authenticate::Authenticate::new(tokens.clone(), sessions.clone(), clock.clone()),
             check_picture: check_picture::CheckPicture::new(images),

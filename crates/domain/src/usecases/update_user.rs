@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::error::Unauthenticated;
 use crate::model::{AuditEvent, Description, Event, Password, Phone, Principal, Profile, UserChange, UserId, UserName};
 use crate::ports::{Announcer, Clock, Events, Passwords, Presence, UpdateUserError, Users};
 use crate::usecases::audit::Auditor;
@@ -51,10 +52,10 @@ impl UpdateUser {
     /// Makes the change, all of it or nothing, and has those told who see the user's name and photo. The files of a replaced photo go once the change is committed, those of a new one
     /// when it is refused. When the store fails, the change may have been made all the same, so both stay;
     /// [`SweepPhotos`](super::sweep_photos::SweepPhotos) removes what nobody has. A new password ends all sessions but the caller's
-    /// and closes their connections.
+    /// and closes their connections. A session that was ended while its request was under way changes nothing.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for anybody else's id; [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not
+    /// [`Error::Unauthenticated`] when the session has ended; [`Error::Forbidden`] for anybody else's id; [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not
     /// taken.
     pub async fn run(
         &self,
@@ -83,6 +84,7 @@ impl UpdateUser {
         let decided = match self.users.update(id, change, self.clock.now(), announcer).await {
             Ok(updated) => updated.ok_or(Error::NotFound("user")),
             Err(UpdateUserError::PhoneTaken) => Err(Error::PhoneTaken),
+            Err(UpdateUserError::SessionEnded) => Err(Error::Unauthenticated(Unauthenticated::Revoked)),
             Err(UpdateUserError::Failed(failure)) => return Err(failure.into()),
         };
         if decided.is_err() {

@@ -94,7 +94,9 @@ async fn a_new_password_ends_all_other_sessions_and_says_so() {
     let new_password = || Password::parse("another password".to_owned()).expect("a password");
     let edit = ProfileEdit { password: Some(new_password()), ..ProfileEdit::default() };
     house.cases.update_user.run(&kept, kept.user, edit.clone(), None).await.expect("edit");
-    house.check_news(&[Event::SessionsEnded { sessions: lost.iter().map(|principal| principal.session).collect() }]);
+    let mut sessions = lost.each_ref().map(|principal| principal.session);
+    sessions.sort_unstable();
+    house.check_news(&[Event::SessionsEnded { sessions: sessions.to_vec() }]);
 
     for (principal, live) in [(&kept, true), (&lost[0], false), (&lost[1], false), (&stranger, true)] {
         let found = house.memory.stores().sessions.is_live(principal.session, principal.user).await.expect("is live");

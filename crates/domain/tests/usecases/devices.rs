@@ -85,7 +85,9 @@ async fn all_other_sessions_end_at_once() {
     let [me, other] = house.users().await;
     let (one, two) = (house.log_in(1).await, house.log_in(1).await);
     house.cases.end_other_sessions.run(&two, None).await.expect("end others");
-    house.check_news(&[Event::SessionsEnded { sessions: vec![me.session, one.session] }]);
+    let mut ended = [me.session, one.session];
+    ended.sort_unstable();
+    house.check_news(&[Event::SessionsEnded { sessions: ended.to_vec() }]);
     let live = [house.is_live(&me).await, house.is_live(&one).await, house.is_live(&two).await];
     assert_eq!((live, house.is_live(&other).await), ([false, false, true], true));
     house.cases.end_other_sessions.run(&two, None).await.expect("end none");

@@ -13,7 +13,8 @@ use crate::limits;
 use crate::middleware::access::SentBy;
 
 /// Who is calling, by the bearer token (RFC 6750), and then the rest of the request: nothing of it is looked at for a stranger, or for
-/// somebody who calls too often.
+/// somebody who calls too often. When it is there it is seen again that the caller may call: a body can be sent slowly, and a session be
+/// ended by its owner meanwhile.
 pub(crate) struct Caller<Rest = ()> {
     /// Who.
     pub principal: Principal,
@@ -27,11 +28,15 @@ impl<Rest: FromRequest + 'static> FromRequest for Caller<Rest> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, mut payload) = (request.clone(), payload.take());
+        let has_body = !matches!(payload, Payload::None);
         Box::pin(async move {
             let principal = authenticate(&request).await?;
             request.extensions_mut().insert(SentBy(principal.user));
             limits::count_user(&request, principal.user)?;
             let rest = Rest::from_request(&request, &mut payload).await.map_err(Into::into)?;
+            if has_body {
+                state(&request)?.use_cases.authenticate.again(&principal).await.map_err(HttpError::from)?;
+            }
             Ok(Self { principal, rest })
         })
     }

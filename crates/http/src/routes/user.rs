@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, Json, Picture, State};
-use crate::limits::Limit;
+use crate::limits::{self, Limit};
 use crate::peer;
 use crate::resource::resource;
 
@@ -103,6 +103,10 @@ pub(crate) async fn update_user(
 ) -> Result<HttpResponse, HttpError> {
     let Caller { principal, rest: (Id(id), Json(edit)) } = caller;
     let address = peer::address(&request);
+    if edit.phone.is_some() {
+        // It tells whether somebody has that phone, as signing up does, and takes it.
+        limits::count_as_sign_up(&request)?;
+    }
     let change = move |mango: Arc<UseCases>| async move { mango.update_user.run(&principal, id, edit, address).await };
     let profile = state.change(change).await?;
     Ok(HttpResponse::Accepted().json(UserReply::from(&profile)))

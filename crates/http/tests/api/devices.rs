@@ -1,15 +1,26 @@
 //! Where one is logged in: the list of sessions, and their ends.
 
-use mango_domain::model::Event;
-use reqwest::Method;
+use mango_domain::model::{Event, Rate, Subject};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::task::yield_now;
 
-use crate::support::{Account, Answer, PASSWORD, Server};
+use crate::support::{Account, Answer, PASSWORD, Server, raw};
 
 async fn sessions(server: &Server, account: &Account) -> Vec<Value> {
     let answer = server.get_as(account, "/auth/sessions").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json().as_array().unwrap().clone()
+}
+
+/// Logs in, and gives the session that began.
+async fn begun(server: &Server, account: &Account, login: RequestBuilder) -> Value {
+    let before = sessions(server, account).await;
+    let granted = server.send(login).await;
+    assert_eq!(granted.status, 200, "{}", granted.text());
+    sessions(server, account).await.into_iter().find(|session| !before.contains(session)).unwrap()
 }
 
 async fn delete(server: &Server, account: &Account, path: &str) -> Answer {
@@ -50,9 +61,7 @@ async fn a_device_is_called_as_it_says_or_by_its_user_agent() {
             }
         };
         for request in [post().form(&form), post().json(&fields)] {
-            let granted = server.send(request).await;
-            assert_eq!(granted.status, 200, "{}", granted.text());
-            let newest = &sessions(&server, &ann).await[0];
+            let newest = begun(&server, &ann, request).await;
             assert_eq!(newest["device"], expected);
             assert_eq!(newest["address"], "127.0.0.1");
             assert_eq!(newest["current"], false);
@@ -69,9 +78,8 @@ async fn a_user_agent_of_any_bytes_lets_in() {
     let ann = server.account(1).await;
     let agent = reqwest::header::HeaderValue::from_bytes(b"Br\xf6wser \xe2\x98\x95").unwrap();
     let request = server.request(Method::POST, "/auth/login").header("user-agent", agent);
-    let granted = server.send(request.json(&json!({"username": ann.phone, "password": PASSWORD}))).await;
-    assert_eq!(granted.status, 200);
-    assert_eq!(sessions(&server, &ann).await[0]["device"], "Br\u{fffd}wser ☕");
+    let login = request.json(&json!({"username": ann.phone, "password": PASSWORD}));
+    assert_eq!(begun(&server, &ann, login).await["device"], "Br\u{fffd}wser ☕");
 }
 
 #[actix_web::test]
@@ -128,4 +136,47 @@ async fn all_sessions_but_the_one_that_asks_are_ended() {
     }
     assert!(matches!(&server.memory.events.take()[..], [Event::SessionsEnded { sessions }] if sessions.len() == 2));
     assert_eq!(sessions(&server, &eve).await.len(), 1);
+}
+
+/// Whoever has a token may begin a request and send the rest of it when the session has ended: the body is late, not the caller early.
+#[actix_web::test]
+async fn a_session_that_ends_while_a_body_arrives_does_nothing_more() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let stolen = server.log_in(&ann.phone).await.access;
+    let chat = server.group(&ann, &[], 0).await;
+    let targets = [
+        (format!("PATCH /user/{}", ann.id), json!({"password": "of the thief", "phone": "+31687654321"})),
+        (format!("POST /message/{chat}"), json!({"content": "from the thief", "message_type": "text"})),
+        ("POST /sync".to_owned(), json!({})),
+    ];
+    let rates = [Rate::Upload, Rate::Send, Rate::Read];
+    rates.iter().for_each(|rate| server.memory.rates.limit(*rate, 100));
+    let mut begun = Vec::new();
+    for (target, body) in targets {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let body = body.to_string();
+        let (first, last) = body.split_at(body.len() - 1);
+        let head = format!(
+            "{target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {stolen}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{first}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        begun.push((stream, last.to_owned(), target));
+    }
+    // Each is counted when its caller is known.
+    let counted = |rate| server.memory.rates.taken(rate, Subject::User(ann.id));
+    while rates.iter().any(|rate| counted(*rate) == 0) {
+        yield_now().await;
+    }
+    assert_eq!(delete(&server, &ann, "/auth/sessions").await.status, 204);
+    for (mut stream, last, target) in begun {
+        stream.write_all(last.as_bytes()).await.unwrap();
+        let (status, text) = raw::read(&mut stream).await;
+        assert_eq!(status, 401, "{target}: {text}");
+    }
+    let me = server.get_as(&ann, "/user/me").await;
+    assert_eq!((me.status, &me.json()["phone"]), (200, &json!(ann.phone)));
+    assert_eq!(server.get_as(&ann, &format!("/message/{chat}")).await.json(), json!([]));
 }

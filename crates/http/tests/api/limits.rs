@@ -3,7 +3,7 @@
 use mango_domain::model::{Rate, Subject};
 use mango_testkit::build;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::answer::OPERATIONS;
 use crate::support::{PASSWORD, Server};
@@ -92,4 +92,20 @@ async fn failed_logins_have_to_wait_and_are_told_how_long() {
     refused.assert_problem(429, "too-many-requests");
     assert_eq!((refused.header("retry-after"), refused.problem().retry_after_ms), (Some("2"), Some(1500)));
     assert_eq!(server.get_as(&ann, "/user/me").await.status, 200, "who is logged in stays so");
+}
+
+/// A change of phone tells who has one, as a sign-up does, so they are counted together.
+#[actix_web::test]
+async fn a_change_of_phone_counts_as_a_sign_up() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    server.memory.rates.limit(Rate::SignUp, 1);
+    let change = async |to: Value| server.patch_as(&ann, &format!("/user/{}", ann.id), &to).await;
+    assert_eq!(change(json!({"name": "Ann"})).await.status, 202);
+    let first = change(json!({"phone": "+31687654321"})).await;
+    assert_eq!((first.status, first.header("ratelimit")), (202, None), "it tells of the rate of its route alone");
+    change(json!({"phone": "+31612345678"})).await.assert_problem(429, "too-many-requests");
+    assert_eq!(change(json!({"name": "Annie"})).await.status, 202);
+    let sign_up = json!({"phone": "+31612345678", "password": PASSWORD});
+    server.post("/user/create", &sign_up).await.assert_problem(429, "too-many-requests");
 }

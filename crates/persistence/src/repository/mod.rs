@@ -28,13 +28,14 @@ use diesel_async::pooled_connection::deadpool::Pool;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use mango_domain::Failure;
-use mango_domain::model::Epoch;
+use mango_domain::model::{Epoch, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use super::schema::{__diesel_schema_migrations as migrations, epoch};
+use super::schema::{__diesel_schema_migrations as migrations, epoch, sessions as logins};
 use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, MAY_CREATE, NOW_MILLIS, VERSION, bounded, snapshot, transaction};
 use crate::error::Fault;
+use crate::live::LiveSessions;
 use crate::pool::PoolStatus;
 use crate::writers::Writers;
 use crate::{Facts, Store};
@@ -55,6 +56,8 @@ pub(crate) struct Repository {
     pub(super) operation_timeout: Duration,
     /// Where chats are changed.
     pub(super) writers: Writers,
+    /// The sessions that need not be asked for.
+    pub(super) live: LiveSessions,
     /// The name of the database, once it was asked for.
     pub(super) epoch: OnceCell<Epoch>,
 }
@@ -146,6 +149,16 @@ impl Store for Repository {
                 .boxed()
         });
         renamed.await.map(drop).map_err(|fault| fault.during("rename epoch"))
+    }
+
+    async fn end_sessions(&self, now: Timestamp) -> Result<u64, Failure> {
+        let ended = self.write(move |conn| {
+            let live = logins::table.filter(logins::revoked_at.is_null());
+            diesel::update(live).set(logins::revoked_at.eq(now)).execute(conn).boxed()
+        });
+        let ended = ended.await.map_err(|fault| fault.during("end sessions"))?;
+        self.live.forget_all();
+        Ok(u64::try_from(ended).unwrap_or(u64::MAX))
     }
 
     fn pool_status(&self) -> Vec<PoolStatus> {

@@ -1,5 +1,7 @@
 //! The store of sessions and of the hashes of their refresh tokens.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
@@ -10,31 +12,50 @@ use mango_domain::model::{NewSession, RefreshHash, Renewal, Rotation, Session, S
 use mango_domain::ports::Sessions;
 
 use super::super::Conn;
-use super::super::schema::{refresh_tokens, sessions};
+use super::super::schema::{refresh_tokens, sessions, users};
 use super::Repository;
 use super::rows::SessionRow;
+use crate::error::Fault;
 
 #[async_trait]
 impl Sessions for Repository {
-    async fn begin(&self, session: NewSession) -> Result<SessionId, Failure> {
-        self.transact(|conn| begin(conn, session).boxed()).await.map_err(|fault| fault.during("begin session"))
+    async fn begin(&self, session: NewSession) -> Result<bool, Failure> {
+        let (id, user, look) = (session.id, session.user, self.live.look(Instant::now()));
+        let begun = self.transact(|conn| begin(conn, session).boxed()).await;
+        let begun = begun.map_err(|fault| fault.during("begin session"))?;
+        if begun {
+            self.live.remember(id, user, &look);
+        }
+        Ok(begun)
     }
 
     async fn rotate(&self, presented: &RefreshHash, renewal: Renewal) -> Result<Rotation, Failure> {
         let presented = presented.clone();
-        self.transact(move |conn| rotate(conn, presented, renewal).boxed())
-            .await
-            .map_err(|fault| fault.during("rotate refresh token"))
+        let rotation = self.transact(move |conn| rotate(conn, presented, renewal).boxed()).await;
+        match &rotation {
+            Ok(Rotation::Reused { session, .. }) => self.live.forget(&[*session]),
+            Ok(Rotation::Rotated { .. } | Rotation::Unknown) => {}
+            Err(fault) => self.doubt(fault),
+        }
+        rotation.map_err(|fault| fault.during("rotate refresh token"))
     }
 
     async fn is_live(&self, session: SessionId, user: UserId) -> Result<bool, Failure> {
-        self.read(move |conn| {
+        let now = Instant::now();
+        if self.live.has(session, user, now) {
+            return Ok(true);
+        }
+        let look = self.live.look(now);
+        let is_live = self.read(move |conn| {
             let owned = sessions::table.find(session.get()).filter(sessions::user_id.eq(user.get()));
             let live = owned.filter(sessions::revoked_at.is_null());
             diesel::select(exists(live)).get_result(conn).boxed()
-        })
-        .await
-        .map_err(|fault| fault.during("look up session"))
+        });
+        let is_live = is_live.await.map_err(|fault| fault.during("look up session"))?;
+        if is_live {
+            self.live.remember(session, user, &look);
+        }
+        Ok(is_live)
     }
 
     async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure> {
@@ -42,25 +63,46 @@ impl Sessions for Repository {
     }
 
     async fn revoke(&self, session: SessionId, user: UserId, now: Timestamp) -> Result<bool, Failure> {
-        self.write(move |conn| revoke(conn, session.get(), user.get(), now).boxed())
-            .await
-            .map_err(|fault| fault.during("revoke session"))
+        let revoked = self.write(move |conn| revoke(conn, session.get(), user.get(), now).boxed()).await;
+        // Also when it was revoked already: the answer to an earlier attempt may have been lost.
+        self.live.forget(&[session]);
+        revoked.map_err(|fault| fault.during("revoke session"))
     }
 
     async fn revoke_others(&self, user: UserId, keep: SessionId, now: Timestamp) -> Result<Vec<SessionId>, Failure> {
-        self.write(move |conn| revoke_all(conn, user, Some(keep), now).boxed())
-            .await
-            .map_err(|fault| fault.during("revoke sessions"))
+        let revoked = self.write(move |conn| revoke_all(conn, user, Some(keep), now).boxed()).await;
+        match &revoked {
+            Ok(ended) => self.live.forget(ended),
+            Err(fault) => self.doubt(fault),
+        }
+        revoked.map_err(|fault| fault.during("revoke sessions"))
     }
 
     async fn purge(&self, now: Timestamp) -> Result<u64, Failure> {
-        self.transact(move |conn| purge(conn, now).boxed()).await.map_err(|fault| fault.during("purge sessions"))
+        let gone = self.transact(move |conn| purge(conn, now).boxed()).await;
+        self.live.forget_all();
+        gone.map_err(|fault| fault.during("purge sessions"))
     }
 }
 
-async fn begin(conn: &mut Conn, session: NewSession) -> QueryResult<SessionId> {
-    let id: i64 = diesel::insert_into(sessions::table)
+impl Repository {
+    /// Forgets which sessions are live, when the database may have ended some but did not say so.
+    pub(super) fn doubt(&self, fault: &Fault) {
+        if fault.is_uncertain() {
+            self.live.forget_all();
+        }
+    }
+}
+
+async fn begin(conn: &mut Conn, session: NewSession) -> QueryResult<bool> {
+    // A change of the password waits until the session is there, to end it, or has been before it.
+    let right = users::table.find(session.user.get()).filter(users::password_hash.eq(session.password.expose()));
+    if locking!(right.select(users::id)).get_result::<i64>(conn).await.optional()?.is_none() {
+        return Ok(false);
+    }
+    diesel::insert_into(sessions::table)
         .values((
+            sessions::id.eq(session.id.get()),
             sessions::user_id.eq(session.user.get()),
             sessions::base_token.eq(session.refresh.as_bytes().as_slice()),
             sessions::device.eq(session.visit.device.as_ref().map(|device| device.as_str())),
@@ -68,11 +110,10 @@ async fn begin(conn: &mut Conn, session: NewSession) -> QueryResult<SessionId> {
             sessions::created_at.eq(session.created_at),
             sessions::last_used_at.eq(session.created_at),
         ))
-        .returning(sessions::id)
-        .get_result(conn)
+        .execute(conn)
         .await?;
-    add_token(conn, id, &session.refresh, None, session.expires_at).await?;
-    Ok(SessionId::new(id))
+    add_token(conn, session.id.get(), &session.refresh, None, session.expires_at).await?;
+    Ok(true)
 }
 
 async fn rotate(conn: &mut Conn, presented: RefreshHash, renewal: Renewal) -> QueryResult<Rotation> {
@@ -131,7 +172,7 @@ async fn add_token(
 async fn list(conn: &mut Conn, user: UserId) -> QueryResult<Vec<Session>> {
     let rows: Vec<SessionRow> = sessions::table
         .filter(sessions::user_id.eq(user.get()).and(sessions::revoked_at.is_null()))
-        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .order((sessions::last_used_at.desc(), sessions::created_at.desc(), sessions::id.desc()))
         .limit(Session::MOST_LISTED)
         .select(SessionRow::as_select())
         .load(conn)
@@ -144,6 +185,12 @@ async fn revoke(conn: &mut Conn, session: i64, user: i64, now: Timestamp) -> Que
     let live = theirs.filter(sessions::revoked_at.is_null());
     let revoked = diesel::update(live).set(sessions::revoked_at.eq(now)).execute(conn).await?;
     Ok(revoked > 0)
+}
+
+/// Whether a session is live, which it stays until the transaction ends.
+pub(super) async fn holds(conn: &mut Conn, session: SessionId) -> QueryResult<bool> {
+    let live = sessions::table.find(session.get()).filter(sessions::revoked_at.is_null()).select(sessions::id);
+    Ok(locking!(live).get_result::<i64>(conn).await.optional()?.is_some())
 }
 
 /// Ends every session of a user, or every session but one; which they were, in order of id.

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use super::super::schema::{members, profile_changes, users};
 use super::super::{Conn, bounded, transaction};
 use super::rows::{BriefRow, UserRow, photo};
-use super::sessions::revoke_all;
+use super::sessions::{holds, revoke_all};
 use super::{Repository, for_ids};
 use crate::error::Unique;
 
@@ -62,7 +62,9 @@ impl Users for Repository {
     ) -> Result<Option<UpdatedUser>, UpdateUserError> {
         match self.transact(move |conn| update(conn, id, change, now).boxed()).await {
             Ok(None) => Ok(None),
-            Ok(Some((updated, is_changed))) => {
+            Ok(Some(Update::SessionEnded)) => Err(UpdateUserError::SessionEnded),
+            Ok(Some(Update::Made(updated, is_changed))) => {
+                self.live.forget(&updated.revoked);
                 if is_changed {
                     self.tell_of(id, announcer.events).await;
                 }
@@ -70,6 +72,7 @@ impl Users for Repository {
             }
             Err(fault) if fault.violates(&PHONE) => Err(UpdateUserError::PhoneTaken),
             Err(fault) => {
+                self.doubt(&fault);
                 if fault.is_uncertain() {
                     self.tell_later(id, announcer.events);
                 }
@@ -216,17 +219,25 @@ struct Changes {
     version: Option<i64>,
 }
 
-/// Makes the change, and says whether others see it.
-async fn update(
-    conn: &mut Conn,
-    id: UserId,
-    change: UserChange,
-    now: Timestamp,
-) -> QueryResult<Option<(UpdatedUser, bool)>> {
+/// What came of a change.
+enum Update {
+    /// It was made; whether others see it.
+    Made(UpdatedUser, bool),
+    /// It was not made: the session that wanted it has ended.
+    SessionEnded,
+}
+
+/// Makes the change.
+async fn update(conn: &mut Conn, id: UserId, change: UserChange, now: Timestamp) -> QueryResult<Option<Update>> {
     let row = users::table.find(id.get()).select(BriefRow::as_select());
     let Some(before) = locking!(row).get_result(conn).await.optional()?.map(BriefRow::into_brief).transpose()? else {
         return Ok(None);
     };
+    if let Some(session) = change.keep_session
+        && !holds(conn, session).await?
+    {
+        return Ok(Some(Update::SessionEnded));
+    }
     let is_changed = change.name.as_ref().is_some_and(|name| *name != before.name)
         || change.photo.as_ref().is_some_and(|photo| *photo != before.photo);
     let revoked = match change.password {
@@ -259,5 +270,5 @@ async fn update(
         .await?;
     let user = row.into_user()?;
     let old_photo = before.photo.filter(|old| user.photo.as_ref() != Some(old));
-    Ok(Some((UpdatedUser { user, old_photo, revoked }, is_changed)))
+    Ok(Some(Update::Made(UpdatedUser { user, old_photo, revoked }, is_changed)))
 }

@@ -3,9 +3,9 @@
 use diesel::result::{DatabaseErrorKind, Error};
 use mango_domain::FailureKind;
 use mango_domain::error::chain;
-use mango_domain::model::{Rotation, UserId};
+use mango_domain::model::{NewSession, Rotation};
 use mango_persistence::Options;
-use mango_testkit::build::{moment, new_session, refresh, renewal, user};
+use mango_testkit::build::{moment, new_session, refresh, renewal, session, user};
 
 use crate::support::{Backend, Outsider, stores};
 
@@ -16,7 +16,7 @@ fn rows(digest: &str) -> String {
     let now = "'2026-01-01 00:00:00+00:00'";
     format!(
         "INSERT INTO users (phone, password_hash, created_at) VALUES ('+31600000001', 'x', {now}), ('+31600000002', 'x', {now});
-         INSERT INTO sessions (user_id, base_token, created_at, last_used_at) VALUES (1, {digest}, {now}, {now});
+         INSERT INTO sessions (id, user_id, base_token, created_at, last_used_at) VALUES (1, 1, {digest}, {now}, {now});
          INSERT INTO refresh_tokens (hash, session_id, expires_at) VALUES ({digest}, 1, {now});
          INSERT INTO chats (kind, name, creator_id, last_seq, version, last_activity_at, created_at) VALUES ('group', 'G', 1, 1, 2, {now}, {now});
          INSERT INTO chats (kind, creator_id, direct_low, direct_high, version, last_activity_at, created_at) VALUES ('direct', 1, 1, 2, 1, {now}, {now});
@@ -112,24 +112,25 @@ async fn what_must_not_be_is_refused<B: Backend>() {
 }
 
 /// What the code above should never ask for is a failure like any other when the database refuses it, and leaves nothing behind.
-async fn a_reference_to_nothing_is_a_failure<B: Backend>() {
+async fn a_name_that_is_given_twice_is_a_failure<B: Backend>() {
     let backend = B::with(Options::default()).await;
     let stores = stores(backend.database());
-    let (known, unknown) = (user(1).add(&stores).await.id, UserId::new(99));
-    let begin = |user| stores.sessions.begin(new_session(user, 1));
-    let failure = begin(unknown).await.unwrap_err();
+    let user = user(1).add(&stores).await.id;
+    let first = session(&stores, user, 1).await;
+    let refused = NewSession { id: first, ..new_session(&stores, user, 2).await };
+    let failure = stores.sessions.begin(refused).await.unwrap_err();
     assert_eq!((failure.operation, failure.kind), ("begin session", FailureKind::Broken));
     let cause = chain(&failure).to_lowercase();
-    assert!(cause.contains("foreign key"), "{cause}");
+    assert!(cause.contains("unique"), "{cause}");
 
-    // Neither the session nor its token is there, and the connection is fit for use.
-    let presented = stores.sessions.rotate(&refresh(1), renewal(2, moment(1), moment(9))).await.unwrap();
+    // Its token is not there, and the connection is fit for use.
+    let presented = stores.sessions.rotate(&refresh(2), renewal(3, moment(1), moment(9))).await.unwrap();
     assert!(matches!(presented, Rotation::Unknown), "{presented:?}");
-    let live = begin(known).await.unwrap();
-    assert!(stores.sessions.is_live(live, known).await.unwrap());
+    let second = session(&stores, user, 2).await;
+    assert!(stores.sessions.is_live(second, user).await.unwrap());
 }
 
 on_both! {
     what_must_not_be_is_refused
-    a_reference_to_nothing_is_a_failure
+    a_name_that_is_given_twice_is_a_failure
 }

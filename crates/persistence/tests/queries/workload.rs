@@ -83,7 +83,7 @@ pub async fn fill(outsider: &mut Outsider) {
     let (then, later) = ("'2026-01-01 00:00:00+00:00'", "'2026-02-01 00:00:00+00:00'");
     for sql in [
         format!("INSERT INTO users (phone, password_hash, created_at) {users} SELECT '+3170' || (1000000 + n), 'x', {then} FROM numbers"),
-        format!("INSERT INTO sessions (user_id, base_token, created_at, last_used_at) {users} SELECT n, {digest}, {then}, {then} FROM numbers"),
+        format!("INSERT INTO sessions (id, user_id, base_token, created_at, last_used_at) {users} SELECT n, n, {digest}, {then}, {then} FROM numbers"),
         format!("INSERT INTO refresh_tokens (hash, session_id, expires_at) {users} SELECT {digest}, n, {later} FROM numbers"),
         format!("INSERT INTO chats (kind, name, creator_id, last_seq, version, last_activity_at, created_at) {chats} SELECT 'group', 'G', n, 20, 21, {then}, {then} FROM numbers"),
         format!("INSERT INTO members (chat_id, user_id) {slots} SELECT 1 + (n - 1) / 8, 1 + n % 12000 FROM numbers"),

@@ -36,6 +36,12 @@ impl FixedRates {
         self.state().taken.insert((rate, subject), u32::MAX);
     }
 
+    /// How often a limited rate was taken by a subject.
+    #[must_use]
+    pub fn taken(&self, rate: Rate, subject: Subject) -> u32 {
+        self.state().taken.get(&(rate, subject)).copied().unwrap_or_default()
+    }
+
     /// How many attempts to log in may fail.
     pub fn limit_attempts(&self, attempts: u32) {
         self.state().attempts = Some(attempts);

@@ -12,14 +12,17 @@ use super::store::{Login, Standing, State, Token};
 
 #[async_trait]
 impl Sessions for MemoryStore {
-    async fn begin(&self, session: NewSession) -> Result<SessionId, Failure> {
+    async fn begin(&self, session: NewSession) -> Result<bool, Failure> {
         let mut state = self.enter("begin session")?;
-        let NewSession { user, visit: Visit { device, address }, refresh, created_at, expires_at } = session;
-        let id = SessionId::new(state.next_id());
+        let NewSession { id, user, password, visit, refresh, created_at, expires_at } = session;
+        if state.users.get(&user).is_none_or(|account| account.password != password) {
+            return Ok(false);
+        }
+        let Visit { device, address } = visit;
         let session = Session { id, device, address, created_at, last_used_at: created_at };
         state.sessions.insert(id, Login { user, live: true, session });
         state.tokens.insert(refresh, Token { session: id, standing: Standing::Base, expires_at });
-        Ok(id)
+        Ok(true)
     }
 
     async fn rotate(&self, presented: &RefreshHash, renewal: Renewal) -> Result<Rotation, Failure> {
@@ -57,7 +60,7 @@ impl Sessions for MemoryStore {
         let state = self.enter("list sessions")?;
         let theirs = state.sessions.values().filter(|login| login.live && login.user == user);
         let mut list: Vec<Session> = theirs.map(|login| login.session.clone()).collect();
-        list.sort_by_key(|session| Reverse((session.last_used_at, session.id)));
+        list.sort_by_key(|session| Reverse((session.last_used_at, session.created_at, session.id)));
         list.truncate(Session::MOST_LISTED.try_into().unwrap_or(usize::MAX));
         Ok(list)
     }

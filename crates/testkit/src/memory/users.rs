@@ -89,6 +89,9 @@ impl MemoryStore {
         let Some(account) = state.users.get_mut(&id) else {
             return Ok((Ok(None), None));
         };
+        if keep_session.is_some_and(|kept| state.sessions.get(&kept).is_none_or(|login| !login.live)) {
+            return Err(UpdateUserError::SessionEnded);
+        }
         let before = account.brief();
         let user = &mut account.user;
         let old_photo = user.photo.clone().filter(|old| photo.as_ref().is_some_and(|new| new.as_ref() != Some(old)));

@@ -51,6 +51,9 @@ macro_rules! contract_suite {
         );
         $crate::contract_suite!(@port $make, sessions:
             a_session_is_live_for_its_user_until_revoked
+            a_session_begins_with_the_password_of_now
+            a_session_that_has_ended_changes_nothing
+            the_end_of_a_session_is_seen_at_once
             unknown_tokens_are_unknown
             the_base_gives_another_successor
             a_used_successor_becomes_the_base

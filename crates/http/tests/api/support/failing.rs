@@ -44,7 +44,7 @@ impl Failing {
 
 #[async_trait]
 impl Sessions for Failing {
-    async fn begin(&self, _: NewSession) -> Result<SessionId, Failure> {
+    async fn begin(&self, _: NewSession) -> Result<bool, Failure> {
         Err(self.failure())
     }
 

@@ -6,7 +6,7 @@ use mango_domain::model::{Device, NewSession, Rotation, Session, SessionId, User
 
 use super::{LATE, is_live};
 use crate::Stores;
-use crate::build::{moment, new_session, refresh, renewal, session, user, users};
+use crate::build::{begin, moment, new_session, refresh, renewal, session, user, users};
 
 /// `list` gives a session as it began, with the longest device and the longest address there can be.
 pub async fn a_session_is_listed_as_it_began(stores: Stores) {
@@ -15,8 +15,8 @@ pub async fn a_session_is_listed_as_it_began(stores: Stores) {
     let device = Device::tidy(&"🥭".repeat(Device::MAX)).expect("a device");
     let longest = "abcd:abcd:abcd:abcd:abcd:abcd:abcd:abcd".parse::<IpAddr>().expect("an address");
     let visit = Visit { device: Some(device.clone()), address: Some(longest) };
-    let known = begin(&stores, NewSession { visit, ..new_session(user, 1) }).await;
-    let unknown = begin(&stores, new_session(user, 2)).await;
+    let known = begin(&stores, NewSession { visit, ..new_session(&stores, user, 1).await }).await;
+    let unknown = begin(&stores, new_session(&stores, user, 2).await).await;
     let began = |id, device, address| Session { id, device, address, created_at: moment(0), last_used_at: moment(0) };
     let expected = [began(unknown, None, None), began(known, Some(device), Some(longest))];
     assert_eq!(list(&stores, user).await, expected, "the younger first");
@@ -89,10 +89,6 @@ pub async fn all_sessions_but_one_are_revoked(stores: Stores) {
     assert!(is_live(&stores, theirs, ids[1]).await);
     assert_eq!(revoke_others(&stores, ids[0], mine[1]).await, [], "there is none left");
     assert_eq!(revoke_others(&stores, ids[0], theirs).await, [mine[1]], "another user's is none to keep");
-}
-
-async fn begin(stores: &Stores, session: NewSession) -> SessionId {
-    stores.sessions.begin(session).await.expect("begin session")
 }
 
 async fn list(stores: &Stores, user: UserId) -> Vec<Session> {
