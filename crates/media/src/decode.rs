@@ -10,6 +10,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageResult, Limits};
 use mango_domain::ports::ImageError;
 
+use crate::budget::{Budget, Share};
 use crate::jpeg;
 use crate::limits::{ImageLimits, too_much_memory};
 use crate::webp_layout::Layout;
@@ -26,53 +27,61 @@ pub(crate) struct Picture {
     pub(crate) orientation: Orientation,
     /// The ICC profile that says what their colours mean.
     pub(crate) profile: Option<Vec<u8>>,
+    /// The memory that it may have until its files are made.
+    pub(crate) share: Share,
 }
 
-/// Decodes a JPEG, PNG, WebP or GIF, of animations the first frame.
-pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Picture, ImageError> {
+/// Decodes a JPEG, PNG, WebP or GIF, of animations the first frame, as soon as there is memory for it.
+pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, budget: &Budget) -> Result<Picture, ImageError> {
     limits.check_bytes(bytes.len())?;
     // A decoder that panics does so over a file that is not as it should be; that is no reason to answer as if the
     // server were broken.
-    catch_unwind(AssertUnwindSafe(|| decode_any(bytes, limits))).unwrap_or_else(|_| {
+    catch_unwind(AssertUnwindSafe(|| decode_any(bytes, limits, budget))).unwrap_or_else(|_| {
         tracing::warn!(bytes = bytes.len(), "a picture made its decoder panic");
         Err(ImageError::NotAPicture)
     })
 }
 
-fn decode_any(bytes: &[u8], limits: &ImageLimits) -> Result<Picture, ImageError> {
+fn decode_any(bytes: &[u8], limits: &ImageLimits, budget: &Budget) -> Result<Picture, ImageError> {
     match image::guess_format(bytes).map_err(|_| ImageError::NotAPicture)? {
-        ImageFormat::Jpeg => jpeg::decode(bytes, limits),
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits, budget),
         ImageFormat::Png => {
             // What is inflated before the picture itself is its metadata. A profile beyond this is passed over.
             let metadata = u64::try_from(bytes.len()).unwrap_or(u64::MAX).saturating_add(MAX_METADATA);
-            read(PngDecoder::with_limits(Cursor::new(bytes), decoder_limits(limits, metadata)), limits)
+            let decoder = PngDecoder::with_limits(Cursor::new(bytes), decoder_limits(limits, metadata));
+            read(decoder, 0, limits, budget)
         }
-        ImageFormat::Gif => read(GifDecoder::new(Cursor::new(bytes)), limits),
+        ImageFormat::Gif => read(GifDecoder::new(Cursor::new(bytes)), 0, limits, budget),
         ImageFormat::WebP => {
             let layout = Layout::read(bytes).ok_or(ImageError::NotAPicture)?;
             layout.sizes().try_for_each(|(width, height)| limits.check_size(width, height))?;
             limits.check_memory(layout.memory())?;
-            read(WebPDecoder::new(Cursor::new(bytes)), limits)
+            read(WebPDecoder::new(Cursor::new(bytes)), layout.memory(), limits, budget)
         }
         _ => Err(ImageError::NotAPicture),
     }
 }
 
-/// Reads a picture out of a decoder that has so far seen only its header.
-fn read(decoder: ImageResult<impl ImageDecoder>, limits: &ImageLimits) -> Result<Picture, ImageError> {
+/// Reads a picture out of a decoder that has so far seen only its header, and needs at least this much memory.
+fn read(
+    decoder: ImageResult<impl ImageDecoder>,
+    memory: u64,
+    limits: &ImageLimits,
+    budget: &Budget,
+) -> Result<Picture, ImageError> {
     let mut decoder = decoder.map_err(refusal)?;
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
-    // Resizing needs a second copy of transparent pixels, with the alpha channel multiplied in.
-    let copies = if decoder.color_type().has_alpha() { 2 } else { 1 };
-    limits.check_memory(decoder.total_bytes().saturating_mul(copies))?;
+    let memory = memory.max(decoder.total_bytes());
+    limits.check_memory(memory)?;
+    let share = budget.take(memory, width, height)?;
     let left = limits.memory.saturating_sub(decoder.total_bytes());
     decoder.set_limits(decoder_limits(limits, left)).map_err(refusal)?;
     // Metadata that cannot be read is no reason to refuse a picture that can be.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().unwrap_or_default();
     let pixels = DynamicImage::from_decoder(decoder).map_err(refusal)?;
-    Ok(Picture { pixels, orientation, profile })
+    Ok(Picture { pixels, orientation, profile, share })
 }
 
 fn decoder_limits(limits: &ImageLimits, memory: u64) -> Limits {

@@ -12,6 +12,7 @@ use mango_domain::ports::{ImageError, Images, PhotoSet};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use crate::budget::Budget;
 use crate::decode::{self, Picture};
 use crate::limits::ImageLimits;
 use crate::resize::{Fault, shrink, square, to_8_bits};
@@ -24,19 +25,22 @@ const SQUARES: [u32; 3] = [400, 100, 50];
 /// What a caller is told when the queue is full: about as long as the queue takes to half empty.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// How many pictures are worked on, and how many wait.
+/// How many pictures are worked on, how many wait, and what memory they have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolSize {
     /// Pictures worked on at the same time, each on a thread of its own; at least 1.
     pub running: NonZeroUsize,
     /// Pictures that wait for their turn. One more is told to come back later.
     pub waiting: usize,
+    /// Bytes that the pictures in work may need together. One that needs more is worked on alone.
+    pub memory: u64,
 }
 
 impl Default for PoolSize {
-    /// One picture a core, and 64 that wait.
+    /// One picture a core, 64 that wait, and 768 MiB: two of the largest pictures, or ten of a telephone.
     fn default() -> Self {
-        Self { running: available_parallelism().unwrap_or(NonZeroUsize::MIN), waiting: 64 }
+        let running = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self { running, waiting: 64, memory: 768 << 20 }
     }
 }
 
@@ -47,6 +51,8 @@ pub struct ImageProcessor {
     places: Arc<Semaphore>,
     /// A permit for each picture that is worked on. Those who wait get theirs in order.
     threads: Arc<Semaphore>,
+    /// The memory of those that are worked on. What a picture needs is known when its header has been read.
+    budget: Arc<Budget>,
     /// Whose threads do the work; without one, those of the caller's runtime.
     runtime: Option<Handle>,
 }
@@ -61,6 +67,7 @@ impl ImageProcessor {
             limits,
             places: Arc::new(Semaphore::new(places)),
             threads: Arc::new(Semaphore::new(running.min(Semaphore::MAX_PERMITS))),
+            budget: Arc::new(Budget::new(size.memory)),
             runtime: None,
         }
     }
@@ -76,18 +83,18 @@ impl ImageProcessor {
         &self,
         operation: &'static str,
         picture: Vec<u8>,
-        work: impl FnOnce(Vec<u8>, &ImageLimits) -> Result<T, ImageError> + Send + 'static,
+        work: impl FnOnce(Vec<u8>, &ImageLimits, &Budget) -> Result<T, ImageError> + Send + 'static,
     ) -> Result<T, ImageError> {
         self.limits.check_bytes(picture.len())?;
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::busy(operation, RETRY_AFTER))?;
         let thread =
             Arc::clone(&self.threads).acquire_owned().await.map_err(|error| Failure::broken(operation, error))?;
-        let limits = self.limits.clone();
+        let (limits, budget) = (self.limits.clone(), Arc::clone(&self.budget));
         let started = Instant::now();
         let work = move || {
             // The work holds its permits itself: a caller who goes away cannot end it, and must not make room for more.
             let _permits = (place, thread);
-            work(picture, &limits)
+            work(picture, &limits, &budget)
         };
         let working = match &self.runtime {
             Some(runtime) => runtime.spawn_blocking(work),
@@ -103,8 +110,8 @@ impl ImageProcessor {
 impl Images for ImageProcessor {
     async fn process(&self, picture: Vec<u8>) -> Result<PhotoSet, ImageError> {
         const OPERATION: &str = "process picture";
-        self.run(OPERATION, picture, |picture, limits| {
-            let decoded = decode::decode(&picture, limits)?;
+        self.run(OPERATION, picture, |picture, limits, budget| {
+            let decoded = decode::decode(&picture, limits, budget)?;
             drop(picture);
             make_files(decoded).map_err(|fault| Failure::broken(OPERATION, fault).into())
         })
@@ -112,8 +119,8 @@ impl Images for ImageProcessor {
     }
 
     async fn check(&self, picture: Vec<u8>) -> Result<Vec<u8>, ImageError> {
-        self.run("check picture", picture, |picture, limits| {
-            decode::decode(&picture, limits)?;
+        self.run("check picture", picture, |picture, limits, budget| {
+            decode::decode(&picture, limits, budget)?;
             Ok(picture)
         })
         .await
@@ -121,7 +128,7 @@ impl Images for ImageProcessor {
 }
 
 /// Makes the files of a decoded picture. What costs much is done once: all the rest starts from the small original.
-fn make_files(Picture { pixels, orientation, profile }: Picture) -> Result<PhotoSet, Fault> {
+fn make_files(Picture { pixels, orientation, profile, share: _share }: Picture) -> Result<PhotoSet, Fault> {
     let finish = |pixels: DynamicImage| {
         let mut finished = to_8_bits(pixels);
         if let Some(profile) = &profile {

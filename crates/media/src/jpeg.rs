@@ -8,6 +8,7 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
+use crate::budget::Budget;
 use crate::decode::Picture;
 use crate::limits::ImageLimits;
 
@@ -15,10 +16,11 @@ use crate::limits::ImageLimits;
 const MAX_SCANS: usize = 64;
 
 /// Decodes a JPEG. It must be whole, up to its end marker: half a photo is not a photo.
-pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Picture, ImageError> {
+pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits, budget: &Budget) -> Result<Picture, ImageError> {
     let frame = Frame::read(bytes).ok_or(ImageError::NotAPicture)?;
     limits.check_size(frame.width, frame.height)?;
     limits.check_memory(frame.memory)?;
+    let share = budget.take(frame.memory, frame.width, frame.height)?;
 
     // The image crate's own decoder is this one, but told to fill what is missing with grey.
     let options = DecoderOptions::default()
@@ -45,6 +47,7 @@ pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<Picture, Imag
             .and_then(|exif| Orientation::from_exif_chunk(exif))
             .unwrap_or(Orientation::NoTransforms),
         profile: decoder.icc_profile(),
+        share,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Photos: strangers' pictures made safe, upright and small ([`ImageProcessor`]), and the folder they are kept in
 //! ([`FileMedia`]).
 
+mod budget;
 mod colour;
 mod decode;
 mod encode;

@@ -13,13 +13,13 @@ pub struct ImageLimits {
     pub pixels: u64,
     /// Pixels of the longer side.
     pub side: u32,
-    /// Bytes that decoding and resizing may need at once, as far as the header tells.
+    /// Bytes that decoding may need at once, as far as the header tells.
     pub memory: u64,
 }
 
 impl Default for ImageLimits {
     /// What the cameras of telephones make: 10 MiB, 50 megapixels, 16,384 pixels a side; and 384 MiB of memory, which is
-    /// enough for 50 megapixels of anything but animated WebP and 16-bit pictures with transparency.
+    /// enough for 50 megapixels of anything but animated WebP and progressive JPEG without subsampling.
     fn default() -> Self {
         Self { bytes: 10 * MIB, pixels: 50_000_000, side: 16_384, memory: 384 * MIB }
     }

@@ -12,7 +12,8 @@ use mango_media::{ImageLimits, ImageProcessor, PoolSize};
 use crate::samples::{encode, noise};
 
 fn pool(running: usize, waiting: usize) -> ImageProcessor {
-    ImageProcessor::new(ImageLimits::default(), PoolSize { running: NonZeroUsize::new(running).unwrap(), waiting })
+    let running = NonZeroUsize::new(running).unwrap();
+    ImageProcessor::new(ImageLimits::default(), PoolSize { running, waiting, ..PoolSize::default() })
 }
 
 fn picture() -> Vec<u8> {
