@@ -35,6 +35,7 @@ pub fn app(
         .configure(more)
         .wrap(NormalizePath::trim())
         .wrap(cors)
+        .wrap(from_fn(cors::credentials_with_origin))
         .wrap(from_fn(problems::problems))
         .wrap(from_fn(compress::compress))
         .wrap(from_fn(headers::headers))

@@ -1,7 +1,11 @@
 //! Which web pages may call.
 
 use actix_cors::Cors;
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName};
+use actix_web::middleware::Next;
 
 use super::request_id::X_REQUEST_ID;
 use crate::CorsPolicy;
@@ -27,4 +31,16 @@ pub(crate) fn cors(policy: &CorsPolicy) -> Cors {
             origins.iter().fold(cors.supports_credentials(), |cors, origin| cors.allowed_origin(origin))
         }
     }
+}
+
+/// Takes the word about cookies back where no origin was allowed: the middleware says it to pages that are not listed as well.
+pub(crate) async fn credentials_with_origin<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let mut response = next.call(request).await?;
+    if !response.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        response.headers_mut().remove(header::ACCESS_CONTROL_ALLOW_CREDENTIALS);
+    }
+    Ok(response)
 }
