@@ -3,11 +3,16 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use mango_contract::{Problem, ProblemKind};
+use mango_domain::error::Unauthenticated;
 use mango_domain::{Error, FieldError};
 
 use crate::problem;
+
+/// The challenge to somebody whose token is not good.
+const INVALID_TOKEN: &str = "Bearer error=\"invalid_token\"";
 
 /// What a handler fails with. It becomes a problem; failures of the server are logged with the request.
 #[derive(Debug)]
@@ -35,6 +40,15 @@ impl HttpError {
         }
     }
 
+    /// Whether a token came and is not good. Who sent none, or a password, is told of no token (RFC 6750, section 3.1).
+    fn is_about_a_token(&self) -> bool {
+        let Self::Domain(Error::Unauthenticated(reason)) = self else { return false };
+        match reason {
+            Unauthenticated::Malformed | Unauthenticated::Expired | Unauthenticated::Revoked => true,
+            Unauthenticated::Missing | Unauthenticated::Credentials => false,
+        }
+    }
+
     /// Tells the log of what is the server's fault. It is called once, where the request is logged.
     pub fn log(&self) {
         match self {
@@ -59,7 +73,11 @@ impl ResponseError for HttpError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        problem::respond(&self.problem())
+        let mut response = problem::respond(&self.problem());
+        if self.is_about_a_token() {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(INVALID_TOKEN));
+        }
+        response
     }
 }
 

@@ -153,14 +153,19 @@ async fn tokens_are_refused_each_for_its_reason() {
     let server = Server::start().await;
     let ann = server.account(1).await;
     let get = || server.request(Method::GET, "/user/me");
-    server.send(get()).await.assert_problem(401, "unauthenticated");
-    server.send(get().header("authorization", "Basic Og==")).await.assert_problem(401, "unauthenticated");
-    server.send(get().header("authorization", "Bearer")).await.assert_problem(401, "unauthenticated");
-    server.send(get().bearer_auth("forged")).await.assert_problem(401, "unauthenticated");
+    const INVALID: Option<&str> = Some("Bearer error=\"invalid_token\"");
+    for missing in [get(), get().header("authorization", "Basic Og=="), get().header("authorization", "Bearer")] {
+        let refused = server.send(missing).await;
+        refused.assert_problem(401, "unauthenticated");
+        assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    }
+    let forged = server.send(get().bearer_auth("forged")).await;
+    forged.assert_problem(401, "unauthenticated");
+    assert_eq!(forged.header("www-authenticate"), INVALID);
     assert_eq!(server.send(get().header("authorization", format!("bEARER {}", ann.access))).await.status, 200);
 
     server.memory.clock.advance(TimeDelta::minutes(15));
     let expired = server.get_as(&ann, "/user/me").await;
     expired.assert_problem(401, "token-expired");
-    assert_eq!(expired.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(expired.header("www-authenticate"), INVALID);
 }
