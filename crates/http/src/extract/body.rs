@@ -100,7 +100,11 @@ pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, HttpError> {
     }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.inner().classify() {
-        Category::Data => shape_error(&error).into(),
+        // What is wrong with a field is of interest only when all of it is JSON; the reader stops at the field.
+        Category::Data => match serde_json::from_slice::<IgnoredAny>(text) {
+            Ok(_) => shape_error(&error).into(),
+            Err(error) => unreadable(&error),
+        },
         Category::Syntax | Category::Eof | Category::Io => unreadable(error.inner()),
     })?;
     reader.end().map_err(|error| unreadable(&error))?;

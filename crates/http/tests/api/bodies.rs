@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::support::answer::operations_with_body;
 use crate::support::{PASSWORD, Server, raw};
 
 /// How long anything may take on a machine with other things to do.
@@ -54,6 +55,19 @@ async fn a_body_has_a_limit_whether_it_tells_its_length_or_not() {
 }
 
 #[actix_web::test]
+async fn every_operation_with_a_body_has_the_limit() {
+    let server = Server::with_bodies(BodyLimits::up_to(2000)).await;
+    let ann = server.account(1).await;
+    let chat = server.group(&ann, &[], 0).await;
+    for (method, path, media_type) in operations_with_body(ann.id, chat) {
+        let request = server.request(method.clone(), &path).bearer_auth(&ann.access);
+        let refused = server.send(request.header("content-type", &media_type).body(vec![b' '; 2001])).await;
+        assert_eq!(refused.status, 413, "{method} {path} {media_type}: {}", refused.text());
+        refused.assert_problem(413, "too-large");
+    }
+}
+
+#[actix_web::test]
 async fn a_client_that_is_still_sending_gets_the_answer() {
     let server = Server::start().await;
     let create = || server.request(Method::POST, "/user/create").header("content-type", "application/json");
@@ -90,14 +104,9 @@ async fn a_body_that_stops_coming_is_not_waited_for() {
     let server =
         Server::with_bodies(BodyLimits { patience: Duration::from_millis(50), ..BodyLimits::up_to(1000) }).await;
     let ann = server.account(1).await;
-    for (target, media_type) in [
-        ("POST /auth/login".to_owned(), "application/json"),
-        ("POST /user/login".to_owned(), "application/x-www-form-urlencoded"),
-        ("POST /auth/refresh".to_owned(), "application/json"),
-        ("POST /user/create".to_owned(), "application/json"),
-        (format!("PATCH /user/{}", ann.id), "application/json"),
-        ("POST /user/photo_to_base64".to_owned(), "multipart/form-data; boundary=b"),
-    ] {
+    let chat = server.group(&ann, &[], 0).await;
+    for (method, path, media_type) in operations_with_body(ann.id, chat) {
+        let target = format!("{method} {path}");
         let request = format!(
             "{target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: {media_type}\r\n\
              content-length: 100\r\n\r\n",

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use mango_contract::Problem;
+use mango_domain::model::{ChatId, UserId};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Request};
 use serde_json::Value;
@@ -21,6 +22,24 @@ pub static OPERATIONS: LazyLock<BTreeMap<String, Vec<u16>>> = LazyLock::new(|| {
     }
     operations
 });
+
+/// Every operation with a body: its method, its path for the user and the chat of these ids, and a media type that it takes.
+pub fn operations_with_body(id: UserId, chat: ChatId) -> Vec<(Method, String, String)> {
+    let document = serde_json::to_value(mango_http::openapi()).unwrap();
+    let mut found = Vec::new();
+    for operation in OPERATIONS.keys() {
+        let (method, template) = operation.split_once(' ').unwrap();
+        let content = &document["paths"][template][method.to_lowercase()]["requestBody"]["content"];
+        for media_type in content.as_object().into_iter().flat_map(|content| content.keys()) {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let path = template.replace("{id}", &id.to_string()).replace("{chat_id}", &chat.to_string());
+            let boundary = if media_type.starts_with("multipart/") { "; boundary=b" } else { "" };
+            found.push((method, path, format!("{media_type}{boundary}")));
+        }
+    }
+    assert!(found.len() > 8, "{found:?}");
+    found
+}
 
 /// What came back.
 pub struct Answer {
