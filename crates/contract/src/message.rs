@@ -116,11 +116,13 @@ impl ToggleLikePayload {
 #[into_params(parameter_in = Query)]
 pub struct HistoryQuery {
     /// How many messages at the most: 1 to 200, 50 if not given.
-    #[param(minimum = 1, maximum = 200, default = 50)]
+    #[param(minimum = 1, maximum = 200, default = 50, example = 20)]
     pub limit: Option<i64>,
     /// Only messages with a lower `seq` than this.
+    #[param(example = 120)]
     pub before: Option<i64>,
     /// Only messages with a higher `seq` than this. Alone, it gives the messages that come next after it.
+    #[param(example = 100)]
     pub after: Option<i64>,
 }
 

@@ -2,7 +2,7 @@
 
 use mango_contract::{Problem, ProblemKind};
 use serde_json::json;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, ParameterBuilder, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, example::ExampleBuilder};
@@ -50,7 +50,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         ops::metrics,
     ),
     components(schemas(Problem)),
-    modifiers(&Security, &CommonProblems, &Aliases),
+    modifiers(&Security, &CommonProblems, &Ids, &Aliases),
     tags(
         (name = "sessions", description = "Login, refresh, logout, and where one is logged in"),
         (name = "users", description = "Sign-up and profiles"),
@@ -122,6 +122,23 @@ impl Modify for CommonProblems {
                         describe_limit(response);
                     }
                     describe_problem(status, response, |kind| can_happen(kind, is_login, is_secured));
+                }
+            }
+        }
+    }
+}
+
+/// The ids in paths, which look alike.
+struct Ids;
+
+impl Modify for Ids {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for operation in document.paths.paths.values_mut().flat_map(operations) {
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && (parameter.name == "id" || parameter.name.ends_with("_id"))
+                {
+                    *parameter = ParameterBuilder::from(parameter.clone()).example(Some(json!(1))).build();
                 }
             }
         }

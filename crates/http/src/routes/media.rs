@@ -68,8 +68,10 @@ fn is_one_range(range: &HeaderValue) -> bool {
         ("photo" = String, Path, description = "The `photo` of a user", example = "0123456789abcdef0123456789abcdef"),
         ("file" = String, Path, description = "`original.jpeg` (or `original.jpg`), `400x400.webp`, `100x100.webp` \
             or `50x50.webp`", example = "400x400.webp"),
-        ("Range" = Option<String>, Header, description = "Which bytes, as one range; what cannot be read is ignored"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what is there already"),
+        ("Range" = Option<String>, Header, description = "Which bytes, as one range; what cannot be read is ignored",
+            example = "bytes=0-1023"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what is there already",
+            example = "\"0123456789abcdef0123456789abcdef-400x400.webp\""),
     ),
     responses(
         (status = 200, description = "The file",

@@ -74,7 +74,8 @@ pub(crate) async fn ready(state: State) -> HttpResponse {
 /// In the text format of Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations",
-    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain",
+        example = json!("# TYPE mango_sockets gauge\nmango_sockets 3\n")))
 )]
 pub(crate) async fn metrics(state: State) -> HttpResponse {
     HttpResponse::Ok()

@@ -83,7 +83,7 @@ fn everything_that_is_sent_and_answered_has_an_example() {
             operation["responses"].as_object().unwrap().iter().filter(|(status, _)| status.as_str() < "300");
         for body in succeeded.map(|(_, response)| response).chain([&operation["requestBody"]]) {
             for (media_type, content) in body["content"].as_object().into_iter().flatten() {
-                if !content["schema"].is_null() && media_type != "text/plain" {
+                if !content["schema"].is_null() {
                     let found = !content["example"].is_null() || has_example(&document, &content["schema"]);
                     assert!(found, "{name} has no example in {media_type}");
                     checked += 1;
@@ -92,6 +92,20 @@ fn everything_that_is_sent_and_answered_has_an_example() {
         }
     }
     assert!(checked > 15, "{checked}");
+}
+
+#[test]
+fn every_parameter_has_an_example() {
+    let document = document();
+    let mut checked = 0;
+    for (name, operation) in operations(&document) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let has = !parameter["example"].is_null() || !parameter["schema"]["example"].is_null();
+            assert!(has, "{name} has no example of {}", parameter["name"]);
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "{checked}");
 }
 
 #[test]
