@@ -24,12 +24,16 @@ pub async fn up(settings: &Settings) -> anyhow::Result<ExitCode> {
 /// by somebody who knows.
 ///
 /// # Errors
-/// A server has the database, nobody says yes, the database cannot be reached, or a migration fails.
+/// A server has the database, a newer version has migrated it, nobody says yes, the database cannot be reached, or a migration fails.
 pub async fn down(settings: &Settings, count: u32, yes: bool) -> anyhow::Result<ExitCode> {
     let database = open(settings).await?;
     let _lock = Lock::take(&database).await?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let doomed: Vec<String> = database.migration_status().await?.applied.into_iter().rev().take(count).collect();
+    let status = database.migration_status().await?;
+    if let Some(reason) = status.too_new() {
+        bail!("cannot migrate the database {}: {reason}", database.url());
+    }
+    let doomed: Vec<String> = status.applied.into_iter().rev().take(count).collect();
     if !doomed.is_empty() && !yes {
         let loss = loss(&doomed, &database.url().to_string());
         confirm(&loss, io::stdin().is_terminal(), &mut io::stdin().lock(), &mut io::stderr())?;

@@ -114,7 +114,7 @@ impl Database {
     /// and the others wait for it.
     ///
     /// # Errors
-    /// The database cannot be reached, or a migration fails.
+    /// The database cannot be reached, has migrations of a newer version, or a migration fails.
     pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
         self.migrations(Direction::Up).await
     }
@@ -122,7 +122,7 @@ impl Database {
     /// Undoes the newest migration, and gives its version; nothing when none is applied.
     ///
     /// # Errors
-    /// The database cannot be reached, or the migration fails.
+    /// The database cannot be reached, has migrations of a newer version, or the migration fails.
     pub async fn revert_last_migration(&self) -> Result<Option<String>, MigrateError> {
         self.migrations(Direction::Down).await.map(|mut versions| versions.pop())
     }

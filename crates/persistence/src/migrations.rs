@@ -42,6 +42,22 @@ impl MigrationStatus {
         let (pending, unknown) = (without(&known, &applied), without(&applied, &known));
         Ok(Self { applied, pending, unknown })
     }
+
+    /// Why this binary must leave the database alone, and what to do: it has migrations that are not known here.
+    #[must_use]
+    pub fn too_new(&self) -> Option<String> {
+        too_new(&self.unknown)
+    }
+}
+
+fn too_new(unknown: &[String]) -> Option<String> {
+    let (named, them) = match unknown {
+        [] => return None,
+        [one] => (format!("migration {one}"), "it"),
+        several => (format!("migrations {}", several.join(", ")), "them"),
+    };
+    let remedy = format!("run the newer version that applied {them}, or restore the backup of before");
+    Some(format!("it has {named}, which this version of Mango does not know; {remedy}"))
 }
 
 fn versions<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<Vec<String>> {
@@ -112,10 +128,16 @@ fn run<DB: diesel::backend::Backend>(
     source: EmbeddedMigrations,
     direction: Direction,
 ) -> Result<Vec<String>> {
-    let name = |versions: Vec<MigrationVersion<'_>>| versions.iter().map(ToString::to_string).collect();
+    let name = |versions: Vec<MigrationVersion<'_>>| versions.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (applied, known) = (name(conn.applied_migrations()?), versions::<DB>(&source)?);
+    // The order is that of diesel, the newest first.
+    let unknown: Vec<String> = applied.iter().rev().filter(|version| !known.contains(version)).cloned().collect();
+    if let Some(reason) = too_new(&unknown) {
+        return Err(reason.into());
+    }
     match direction {
         Direction::Up => conn.run_pending_migrations(source).map(name),
-        Direction::Down if conn.applied_migrations()?.is_empty() => Ok(Vec::new()),
+        Direction::Down if applied.is_empty() => Ok(Vec::new()),
         Direction::Down => conn.revert_last_migration(source).map(|version| name(vec![version])),
     }
 }

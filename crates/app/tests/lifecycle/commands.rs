@@ -1,6 +1,7 @@
 //! The commands beside `serve`: migrate, doctor, healthcheck.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use mango_testkit::PrivatePostgres;
 use tempfile::tempdir;
@@ -131,4 +132,26 @@ fn the_health_check_asks_the_server_that_runs() {
     assert!(output.status.success() && text(&output.stdout).contains("is ready"), "{output:?}");
     drop(server);
     check_refusal(&["healthcheck"], &[("MANGO_BIND", &bind)], &[&bind, "does not answer"]);
+}
+
+/// Tests that want sqlite3.
+mod clients {
+    use super::*;
+
+    #[test]
+    fn a_database_of_a_newer_version_is_left_alone() {
+        let folder = tempdir().unwrap();
+        let settings = [("MANGO_DATA_DIR", path(&folder))];
+        assert!(run(&["migrate"], &settings).status.success());
+        let file = folder.path().join("mango.db");
+        let newer = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')";
+        let added = Command::new("sqlite3").arg(file).arg(newer).status();
+        assert!(added.unwrap_or_else(|error| panic!("sqlite3: {error}")).success());
+        for command in [&["serve"][..], &["migrate"], &["migrate", "--down", "1", "--yes"], &["renew-epoch"]] {
+            check_refusal(command, &settings, &["mango.db", "99990101000000", "run the newer version", "backup"]);
+        }
+        assert!(!folder.path().join("jwt.key").exists(), "nothing was made");
+        let report = text(&run(&["doctor"], &settings).stdout);
+        assert!(report.contains("FAIL  migrations"), "{report}");
+    }
 }

@@ -52,7 +52,13 @@ async fn check_unknown_versions(url: DatabaseUrl, add: impl AsyncFnOnce(&str)) {
     let database = Database::connect(&url, Options::default()).await.unwrap();
     database.migrate().await.unwrap();
     add("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')").await;
-    assert_eq!(database.migration_status().await.unwrap().unknown, ["99990101000000"]);
+    let status = database.migration_status().await.unwrap();
+    assert_eq!(status.unknown, ["99990101000000"]);
+    let reason = status.too_new().unwrap();
+    assert!(reason.contains("99990101000000") && reason.contains("run the newer version"), "{reason}");
+    let (up, down) = (database.migrate().await.unwrap_err(), database.revert_last_migration().await.unwrap_err());
+    assert!(up.to_string().contains(&reason) && down.to_string().contains(&reason), "{up} {down}");
+    assert_eq!(database.migration_status().await.unwrap(), status);
 }
 
 /// Sessions from before they had a device were last used when they began.
