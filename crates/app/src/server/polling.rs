@@ -52,7 +52,12 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
     }
     let client = sockets.client(request.peer_addr(), request.headers());
     let seat = sockets.admit(client, request.uri().query())?;
-    let body = sockets.doors().bodies.read(request, payload.into_inner()).await?;
+    let query = request.uri().query();
+    // Engine.IO refuses any other request for its head alone. Were its body read first, whoever makes up a session could fill the room
+    // that there is for the bodies of others.
+    let is_read = request.method() == Method::POST
+        && probing::session(query).is_some_and(|session| (sockets.doors().polls)(session));
+    let body = if is_read { sockets.doors().bodies.read(request, payload.into_inner()).await? } else { Bytes::new() };
     let converted = convert(request, body).map_err(|error| Problem::new(ProblemKind::BadRequest, error.to_string()))?;
     let task = {
         let (sockets, open) = (sockets.clone(), sockets.tracker().token());
@@ -62,7 +67,6 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
             body.collect().await.map(|body| (head, body.to_bytes()))
         }
     };
-    let query = request.uri().query();
     let polls = request.method() == Method::GET;
     let poll = probing::session(query).filter(|_| polls).map(|session| sockets.probes().poll(session));
     let in_the_way = async {

@@ -7,7 +7,7 @@ use mango_http::BodyLimits;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
-use crate::harness::{MAX_PAYLOAD, Mounted, OPTIONS, POLLING, SOON, join_polling, response};
+use crate::harness::{MAX_PAYLOAD, Mounted, OPTIONS, POLLING, SOON, UNKNOWN, join_polling, response};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_large_polling_bodies_are_refused() {
@@ -70,4 +70,30 @@ async fn a_polling_body_that_stops_coming_is_not_waited_for() {
     let (head, body) = response(&mut stream).await;
     assert!(head.starts_with("HTTP/1.1 408") && head.contains("application/problem+json"), "{head}");
     assert!(body.contains("urn:mango:problem:request-timeout"), "{body}");
+}
+
+/// Nobody knows who sends it, so it must not take the room of those who are known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_for_no_session_is_refused_before_it_is_read() {
+    let room = MAX_PAYLOAD;
+    let mounted = Mounted::with(Origins::Any, BodyLimits { room, ..BodyLimits::up_to(MAX_PAYLOAD) }, OPTIONS);
+    let client = reqwest::Client::new();
+    let session = mounted.session(&mounted.poll(&client).await);
+    let unknown = format!("&sid={UNKNOWN}");
+    let mut held = Vec::new();
+    for (method, session, answer) in [
+        ("POST", unknown.as_str(), r#"{"code":"1","message":"Session ID unknown"}"#),
+        ("GET", &unknown, r#"{"code":"1","message":"Session ID unknown"}"#),
+        ("POST", "", r#"{"code":"2","message":"Bad handshake method"}"#),
+    ] {
+        let mut stream = mounted.connect().await;
+        let head = format!("{method} {POLLING}{session} HTTP/1.1\r\nHost: a\r\nContent-Length: {MAX_PAYLOAD}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b'4'; MAX_PAYLOAD - 1000]).await.unwrap();
+        let (head, body) = response(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 400") && body == answer, "{head}{body}");
+        held.push(stream);
+    }
+    let known = client.post(&session).body("40").send().await.unwrap();
+    assert_eq!(known.status(), 200, "it finds all of the room");
 }

@@ -32,6 +32,9 @@ pub const SOCKET: &str = "/ws/socket.io/?EIO=4&transport=websocket";
 /// The target of a new session of long-polling.
 pub const POLLING: &str = "/ws/socket.io/?EIO=4&transport=polling";
 
+/// A session that there is not, as far as the doors know. Of all others they take it that there are.
+pub const UNKNOWN: &str = "BBBBBBBBBBBBBBBB";
+
 pub struct Mounted {
     pub address: SocketAddr,
     pub sockets: Sockets,
@@ -65,7 +68,7 @@ impl Mounted {
                 origins,
                 bodies: Bodies::new(bodies),
                 proxies,
-                polls: Box::new(|_| true),
+                polls: Box::new(|session| session != UNKNOWN),
                 admit: Box::new(|_| Ok(())),
                 places: Places::new(usize::MAX),
             },

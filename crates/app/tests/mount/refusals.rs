@@ -174,7 +174,7 @@ async fn what_engine_io_refuses_has_the_headers_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_breaks_is_answered_once() {
     let mounted = Mounted::start(Origins::Any);
-    let head = format!("POST {POLLING} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let head = format!("POST {POLLING}&sid=AAAAAAAAAAAAAAAA HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     let answer = raw(mounted.address, format!("{head}2\r\n44\r\nno number\r\n").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 400") && answer.matches("HTTP/1.1").count() == 1, "{answer}");
     assert!(answer.contains("urn:mango:problem:bad-request"), "{answer}");
