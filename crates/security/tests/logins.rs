@@ -43,10 +43,10 @@ async fn right_passwords_at_once_are_let_in_and_wrong_ones_are_few() {
     let rates = Arc::new(GovernedRates::new(&Quotas::default(), Duration::from_secs(3600)));
     let cases = Arc::new(UseCases::new(Ports { passwords, rates, ..memory.ports() }, Memory::POLICY));
     for _ in 0..3 {
-        assert_eq!(at_once(&cases, 12, "the right one").await, [12, 0, 0]);
+        assert_eq!(at_once(&cases, 5, "the right one").await, [5, 0, 0]);
     }
     let [_, wrong, waiting] = at_once(&cases, 100, "a wrong one").await;
-    // Sixteen are checked at once, and others take the place of the first four that are done.
-    assert!((5..=20).contains(&wrong), "{wrong} wrong, {waiting} waiting");
-    assert_eq!(at_once(&cases, 12, "the right one").await, [0, 0, 12]);
+    // Each of the five that are checked at once may be the last one that is free.
+    assert_eq!(wrong, 5, "{waiting} waiting");
+    assert_eq!(at_once(&cases, 5, "the right one").await, [0, 0, 5]);
 }

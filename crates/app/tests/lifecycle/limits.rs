@@ -113,13 +113,13 @@ async fn guesses_at_a_password_have_to_wait_and_its_owner_does_not() {
         let form = [("username", "+31612345678"), ("password", "not the right password")];
         client.post(format!("{url}/auth/login")).form(&form).send()
     };
-    // All at once: sixteen are checked at a time, and each counts when it is known to be wrong.
+    // All at once: those that are being checked count as well.
     let stranger = at("198.51.100.9");
     let guesses = join_all((0..60).map(|_| guess(stranger.clone()))).await;
     let statuses: Vec<_> = guesses.into_iter().map(|answer| answer.unwrap().status()).collect();
     let wrong = statuses.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count();
-    // The five that are free, the sixteen that may be under way by then, and what a slow machine took a second for.
-    assert!((5..=24).contains(&wrong), "{statuses:?}");
+    // The five that are free, and what a slow machine took a second for.
+    assert!((5..=8).contains(&wrong), "{statuses:?}");
     check_refused(guess(stranger).await.unwrap()).await;
     User::log_in(url, ada.id, "+31612345678").await;
 }

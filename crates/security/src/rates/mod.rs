@@ -5,6 +5,7 @@ mod table;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,12 +26,16 @@ const SUBJECTS: usize = 128 * 1024;
 /// How many accounts with failed logins are remembered, for each address that they failed from.
 const ACCOUNTS: usize = 32 * 1024;
 
-/// How many attempts to log in may fail without a delay: slips of the pen.
-const FREE_ATTEMPTS: u64 = 5;
+/// How many networks of customers are remembered. There are far fewer of them than of addresses.
+const NETWORKS: usize = 32 * 1024;
 
-/// How many attempts on an account from an address are checked at once while there is no delay. So many more can fail before the first
-/// delay when they are made at once; from then on there is one at a time.
-const AT_ONCE: u64 = 16;
+/// How many times as much as an address all those of its network may do together. Who has a /48 of IPv6 has 65,536 addresses that count
+/// by themselves.
+const NETWORK_SHARE: u32 = 16;
+
+/// How many attempts to log in may fail without a delay: slips of the pen. One that is being checked may turn out to be one of them, so
+/// that as many are checked at once as are left; after that there is one at a time.
+const FREE_ATTEMPTS: u64 = 5;
 
 /// The delay after the next one that fails. It doubles with each.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -45,6 +50,8 @@ pub struct GovernedRates<C: Clock = MonotonicClock> {
     limiters: Limiters<C>,
     #[cfg(test)]
     subjects: Shared,
+    #[cfg(test)]
+    networks: Shared,
     /// What is known of the attempts on an account from an address, as [`Attempts`] writes it.
     attempts: Table,
     longest_delay: Duration,
@@ -53,7 +60,15 @@ pub struct GovernedRates<C: Clock = MonotonicClock> {
 }
 
 type Limiter<C> = RateLimiter<u64, Shared, C, StateInformationMiddleware>;
-type Limiters<C> = Vec<(Rate, Quota, Limiter<C>)>;
+type Limiters<C> = Vec<Limited<C>>;
+
+/// A rate with a quota.
+struct Limited<C: Clock> {
+    rate: Rate,
+    quota: Quota,
+    subjects: Limiter<C>,
+    networks: Limiter<C>,
+}
 
 impl GovernedRates {
     /// Counts under these quotas. `longest_delay` is the longest that failed logins make somebody wait; zero for no delays.
@@ -67,17 +82,28 @@ impl<C: Clock + Clone> GovernedRates<C> {
     /// The same with another clock.
     #[must_use]
     pub fn with_clock(quotas: &Quotas, longest_delay: Duration, clock: C) -> Self {
-        let table = Shared(Arc::new(Table::new(SUBJECTS)));
+        let subjects = Shared(Arc::new(Table::new(SUBJECTS)));
+        let networks = Shared(Arc::new(Table::new(NETWORKS)));
         let limiter = |rate: Rate| {
             let quota = quotas.of(rate)?;
             let cells = Cells::with_period(quota.interval)?.allow_burst(quota.burst);
-            Some((rate, quota, Limiter::new(cells, table.clone(), clock.clone())))
+            let share = NonZeroU32::new(NETWORK_SHARE).unwrap_or(NonZeroU32::MIN);
+            let wide = Cells::with_period(quota.interval / NETWORK_SHARE).unwrap_or(cells);
+            let wide = wide.allow_burst(quota.burst.saturating_mul(share));
+            Some(Limited {
+                rate,
+                quota,
+                subjects: Limiter::new(cells, subjects.clone(), clock.clone()),
+                networks: Limiter::new(wide, networks.clone(), clock.clone()),
+            })
         };
         Self {
             start: clock.now(),
             limiters: Rate::ALL.into_iter().filter_map(limiter).collect(),
             #[cfg(test)]
-            subjects: table,
+            subjects,
+            #[cfg(test)]
+            networks,
             attempts: Table::new(ACCOUNTS),
             longest_delay,
             hasher: RandomState::new(),
@@ -106,14 +132,21 @@ where
     C: Clock + Clone + Send + Sync,
 {
     fn take(&self, rate: Rate, subject: Subject) -> Option<Standing> {
-        let (_, quota, limiter) = self.limiters.iter().find(|(limited, ..)| *limited == rate)?;
-        let subject = match subject {
-            Subject::Address(address) => Subject::Address(Subject::prefix(address)),
-            user @ Subject::User(_) => user,
+        let Limited { quota, subjects, networks, .. } = self.limiters.iter().find(|limited| limited.rate == rate)?;
+        let (subject, network) = match subject {
+            Subject::Address(address) => (Subject::Address(Subject::prefix(address)), network(address)),
+            user @ Subject::User(_) => (user, None),
         };
+        // What an address may not do does not count against its neighbours.
+        let taken = subjects.check_key(&self.hasher.hash_one((rate, subject))).and_then(|own| {
+            let left = own.remaining_burst_capacity();
+            let Some(network) = network else { return Ok(left) };
+            let all = networks.check_key(&self.hasher.hash_one((rate, network)))?;
+            Ok(left.min(all.remaining_burst_capacity()))
+        });
         let standing = |left, retry_after| Standing { rate, quota: *quota, left, retry_after };
-        Some(match limiter.check_key(&self.hasher.hash_one((rate, subject))) {
-            Ok(snapshot) => standing(snapshot.remaining_burst_capacity(), None),
+        Some(match taken {
+            Ok(left) => standing(left, None),
             Err(until) => {
                 metrics::counter!("mango_rate_limited_total", "rate" => rate.name()).increment(1);
                 standing(0, Some(until.wait_time_from(self.clock.now()).max(Duration::from_millis(1))))
@@ -130,7 +163,7 @@ where
             let known = Attempts::at(now, known);
             let delay = self.delay(known.failed);
             let wait = delay.saturating_sub(now.saturating_sub(known.last));
-            let at_once = if delay.is_zero() { AT_ONCE } else { 1 };
+            let at_once = FREE_ATTEMPTS.saturating_sub(known.failed).max(1);
             let wait = if wait.is_zero() && known.open >= at_once { FIRST_DELAY.min(self.longest_delay) } else { wait };
             if !wait.is_zero() {
                 metrics::counter!("mango_rate_limited_total", "rate" => "failed-login").increment(1);
@@ -155,6 +188,17 @@ where
             let after = Attempts { last, open: known.open.saturating_sub(1), failed };
             Ok::<_, Never>(((), if after.open == 0 && failed == 0 { 0 } else { after.write() }))
         });
+    }
+}
+
+/// The network that an address of IPv6 is from, as providers hand them out to sites: its first 48 bits.
+fn network(address: IpAddr) -> Option<[u16; 3]> {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            Some([a, b, c])
+        }
+        IpAddr::V4(_) => None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! Rates and delays under a clock that is set.
 
 use std::net::Ipv6Addr;
-use std::num::NonZeroU32;
 use std::time::Instant;
 
 use governor::clock::FakeRelativeClock;
@@ -83,16 +82,43 @@ fn addresses_of_ipv6_count_by_their_first_64_bits() {
 }
 
 #[test]
+fn a_network_of_ipv6_may_do_sixteen_times_as_much_as_an_address() {
+    let (rates, clock) = rates();
+    let (own, burst) = (quotas().of(Rate::SignUp).unwrap(), 2);
+    let take = |network: u16, n: u16| {
+        rates.take(Rate::SignUp, Subject::Address(Ipv6Addr::from([0x2001, 0xdb8, network, n, 0, 0, 0, 1]).into()))
+    };
+    for n in 0..16 {
+        for left in (0..burst).rev() {
+            let standing = take(1, n).unwrap();
+            assert_eq!((standing.left, standing.retry_after, standing.quota), (left, None, own));
+            assert!(
+                left > 0 || take(1, n).unwrap().retry_after.is_some(),
+                "what is refused does not count for the others"
+            );
+        }
+    }
+    let refused = take(1, 16).unwrap();
+    assert_eq!((refused.left, refused.retry_after), (0, Some(own.interval / 16)));
+    assert_eq!(take(2, 0).unwrap().retry_after, None, "networks are counted apart");
+    clock.advance(own.interval / 16);
+    assert_eq!(take(1, 17).unwrap().retry_after, None);
+    assert!(take(1, 18).unwrap().retry_after.is_some());
+}
+
+#[test]
 fn a_million_addresses_take_no_more_memory_and_whoever_did_much_is_remembered() {
     let (rates, _) = rates();
     let culprit = user(7);
     while rates.take(Rate::Send, culprit).unwrap().retry_after.is_none() {}
     for n in 0..1_000_000_u64 {
-        let address = Ipv6Addr::from(u128::from(n + 1) << 64);
+        let address = Ipv6Addr::from(u128::from(n + 1) << 80);
         assert_eq!(rates.take(Rate::Send, Subject::Address(address.into())).unwrap().left, 2);
     }
     let known = rates.subjects.0.known();
     assert!((SUBJECTS / 2..=SUBJECTS).contains(&known), "{known} are known");
+    let known = rates.networks.0.known();
+    assert!(known <= NETWORKS, "{known} networks are known");
     assert!(rates.take(Rate::Send, culprit).unwrap().retry_after.is_some(), "who is over the limit stays so");
 }
 
@@ -187,19 +213,25 @@ fn guesses_that_are_made_at_once_are_no_way_around_the_delay() {
     };
     let settle = |outcome| rates.settle("+31612345678", None, outcome);
     for outcome in [Outcome::Right, Outcome::Unknown, Outcome::Wrong] {
-        (0..open(AT_ONCE)).for_each(|_| settle(outcome));
+        (0..open(FREE_ATTEMPTS)).for_each(|_| settle(outcome));
     }
-    assert_eq!(rates.attempt("+31612345678", None), Err(LONGEST));
+    assert_eq!(rates.attempt("+31612345678", None), Err(FIRST_DELAY));
+    clock.advance(FIRST_DELAY);
     for outcome in [Outcome::Unknown, Outcome::Wrong] {
-        clock.advance(LONGEST);
         open(1);
         settle(outcome);
     }
-    assert_eq!(rates.attempt("+31612345678", None), Err(LONGEST));
-    clock.advance(LONGEST);
+    assert_eq!(rates.attempt("+31612345678", None), Err(FIRST_DELAY * 2));
+    clock.advance(FIRST_DELAY * 2);
     open(1);
     settle(Outcome::Right);
-    open(AT_ONCE);
+    for _ in 1..FREE_ATTEMPTS {
+        assert_eq!(rates.attempt("+31612345678", None), Ok(()));
+        settle(Outcome::Wrong);
+    }
+    open(1);
+    settle(Outcome::Right);
+    open(FREE_ATTEMPTS);
     clock.advance(FORGET_AFTER * 2);
     assert_eq!(rates.attempt("+31612345678", None), Err(FIRST_DELAY), "what is open is not forgotten");
 }
