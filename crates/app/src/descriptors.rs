@@ -23,6 +23,20 @@ pub fn raise() -> Option<u64> {
     }
 }
 
+/// The soft limit; `None` when there is none.
+#[cfg(unix)]
+#[must_use]
+pub fn soft_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
+/// There is no such limit.
+#[cfg(not(unix))]
+#[must_use]
+pub fn soft_limit() -> Option<u64> {
+    None
+}
+
 /// The limit up to which the process may help itself.
 #[cfg(unix)]
 #[must_use]

@@ -1,5 +1,6 @@
 //! The composition root: which adapter stands behind each port, and what the settings mean to each.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::audit::QueuedAudit;
 use crate::config::{CookieSecure, CorsOrigins, Settings};
 use crate::server::{Doors, Origins, Sockets};
 use crate::system::{OsRandom, SystemClock};
-use crate::{heavy, keys};
+use crate::{descriptors, heavy, keys};
 
 /// How long the database may take to say that it is there.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -125,6 +126,7 @@ pub fn wire(
         bodies: Bodies::new(BodyLimits::up_to(socket_options.max_message)),
         proxies: settings.trusted_proxies.clone(),
         places: Places::new(settings.max_sockets_per_address.get()),
+        connections: Places::new(connections(settings, descriptors::soft_limit())),
         admit: Box::new(move |client| {
             let counted = use_cases.limit.run(Rate::Connect, Subject::Address(client));
             counted.map_err(|error| Problem::from(&error))
@@ -132,6 +134,14 @@ pub fn wire(
     };
     let sockets = Sockets::new(service, doors);
     Ok(Wired { http, sockets, hub, use_cases: wired, keys, audit, stopping })
+}
+
+/// How many connections an address may have: as set, or else enough for the sockets that it may have and as many requests, but no more
+/// than half of the files that the process may have open.
+fn connections(settings: &Settings, files: Option<u64>) -> usize {
+    let twice = settings.max_sockets_per_address.get().saturating_mul(2);
+    let half = files.and_then(|files| usize::try_from(files / 2).ok()).unwrap_or(usize::MAX);
+    settings.max_connections_per_address.map_or_else(|| twice.min(half).max(1), NonZeroUsize::get)
 }
 
 fn http_settings(settings: &Settings) -> mango_http::Settings {
@@ -189,5 +199,24 @@ impl Readiness for DatabaseReadiness {
         }
         let check = |message| FailedCheck { name: "database".to_owned(), message };
         self.trouble().await.map(check).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_at_most_half_of_the_files_unless_it_is_set_otherwise() {
+        let load = |set: &[(&str, &str)]| {
+            let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            Settings::load(set, None).unwrap().settings
+        };
+        let defaults = load(&[]);
+        for (files, most) in [(None, 10_000), (Some(1 << 20), 10_000), (Some(1024), 512), (Some(1), 1)] {
+            assert_eq!(connections(&defaults, files), most, "{files:?}");
+        }
+        assert_eq!(connections(&load(&[("MANGO_MAX_SOCKETS_PER_ADDRESS", "7")]), Some(1024)), 14);
+        assert_eq!(connections(&load(&[("MANGO_MAX_CONNECTIONS_PER_ADDRESS", "1000")]), Some(1024)), 1000);
     }
 }

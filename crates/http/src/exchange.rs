@@ -26,6 +26,14 @@ impl Exchange {
         Self { id: request_id::of(id), entry: Entry::begin(method, client) }
     }
 
+    /// The same for one that came without a request: it goes to the log at `debug`, since there is nothing to tell of it.
+    #[must_use]
+    pub fn in_silence(client: Option<IpAddr>) -> Self {
+        let mut exchange = Self::begin("", None, client);
+        exchange.entry.quiet = true;
+        exchange
+    }
+
     /// The headers of its answer, unless the answer has them already.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {

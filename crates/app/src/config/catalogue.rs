@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of `.env.example`.
-pub const SETTINGS: [&Setting; 32] = [
+pub const SETTINGS: [&Setting; 33] = [
     &BIND,
     &DATA_DIR,
     &DATABASE_URL,
@@ -39,6 +39,7 @@ pub const SETTINGS: [&Setting; 32] = [
     &MAX_PHOTO,
     &MAX_SOCKETS_PER_USER,
     &MAX_SOCKETS_PER_ADDRESS,
+    &MAX_CONNECTIONS_PER_ADDRESS,
     &RATE_LIMITS,
     &RATE_SIGN_UP,
     &RATE_LOGIN,
@@ -227,6 +228,15 @@ pub const MAX_SOCKETS_PER_ADDRESS: Setting = Setting {
     name: "MANGO_MAX_SOCKETS_PER_ADDRESS",
     default: "5000",
     help: "most sockets that may be open from one address",
+    allowed: "a whole number from 1 to 1000000",
+    secret: false,
+};
+
+/// `MANGO_MAX_CONNECTIONS_PER_ADDRESS`
+pub const MAX_CONNECTIONS_PER_ADDRESS: Setting = Setting {
+    name: "MANGO_MAX_CONNECTIONS_PER_ADDRESS",
+    default: "",
+    help: "most connections from one address; without it, twice MANGO_MAX_SOCKETS_PER_ADDRESS, but at most half of the files that may be open",
     allowed: "a whole number from 1 to 1000000",
     secret: false,
 };

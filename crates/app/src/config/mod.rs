@@ -61,6 +61,9 @@ pub struct Settings {
     pub max_sockets_per_user: NonZeroUsize,
     /// Most sockets that may be open from one address (`MANGO_MAX_SOCKETS_PER_ADDRESS`).
     pub max_sockets_per_address: NonZeroUsize,
+    /// Most connections that may be open from one address (`MANGO_MAX_CONNECTIONS_PER_ADDRESS`); `None` for as many as go with the sockets
+    /// and the files that the process may have open.
+    pub max_connections_per_address: Option<NonZeroUsize>,
     /// How often one may do what (`MANGO_RATE_…`); no limits when `MANGO_RATE_LIMITS` is off.
     pub rates: Quotas,
     /// The longest wait after failed logins (`MANGO_FAILED_LOGIN_DELAY`).
@@ -159,6 +162,7 @@ impl Settings {
         let cookie_secure = source.read(&c::COOKIE_SECURE, parse::cookie_secure);
         let max_sockets_per_user = source.read(&c::MAX_SOCKETS_PER_USER, parse::many);
         let max_sockets_per_address = source.read(&c::MAX_SOCKETS_PER_ADDRESS, parse::many);
+        let max_connections_per_address = source.read(&c::MAX_CONNECTIONS_PER_ADDRESS, parse::many_if_any);
         let rate_limits = source.read(&c::RATE_LIMITS, parse::switch);
         let sign_up = source.read(&c::RATE_SIGN_UP, parse::quota);
         let log_in = source.read(&c::RATE_LOGIN, parse::quota);
@@ -206,6 +210,7 @@ impl Settings {
                 cookie_secure: cookie_secure?,
                 max_sockets_per_user: max_sockets_per_user?,
                 max_sockets_per_address: max_sockets_per_address?,
+                max_connections_per_address: max_connections_per_address?,
                 rates: if rate_limits? { rates()? } else { Quotas::default() },
                 failed_login_delay: failed_login_delay?.min(if rate_limits? { Duration::MAX } else { Duration::ZERO }),
                 log: log?,

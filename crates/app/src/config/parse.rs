@@ -70,6 +70,11 @@ pub(super) fn many(value: &str) -> Option<NonZeroUsize> {
     value.parse::<NonZeroUsize>().ok().filter(|count| count.get() <= MAX_MANY)
 }
 
+/// A number, or `Some(None)` when none is given.
+pub(super) fn many_if_any(value: &str) -> Option<Option<NonZeroUsize>> {
+    if value.is_empty() { Some(None) } else { many(value).map(Some) }
+}
+
 /// A count; the number of cores when it is empty.
 pub(super) fn workers(value: &str) -> Option<NonZeroUsize> {
     if value.is_empty() { Some(available_parallelism().unwrap_or(NonZeroUsize::MIN)) } else { count(value) }
@@ -248,6 +253,8 @@ mod tests {
                 ("", None),
             ],
         );
+        assert_eq!((many_if_any(""), many_if_any("7")), (Some(None), Some(NonZeroUsize::new(7))));
+        assert_eq!((many_if_any("0"), many_if_any("1000001")), (None, None));
         assert_eq!(workers(""), Some(available_parallelism().unwrap()));
         assert_eq!(workers("3"), NonZeroUsize::new(3));
         assert_eq!(workers("0"), None);

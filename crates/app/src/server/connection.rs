@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use super::patience::Patience;
 use super::refusal;
-use super::sockets::Sockets;
+use super::sockets::{Sockets, Stand};
 
 /// The longest that an answer of actix's parser can be.
 const LONGEST: usize = 256;
@@ -23,19 +23,22 @@ const LONGEST: usize = 256;
 /// connection; there is no other place to make a problem of that than here, on its way out.
 pub(super) struct Connection {
     socket: Option<TcpStream>,
+    stand: Stand,
     sockets: Sockets,
     patience: Patience,
+    /// Whether anything ever came.
+    is_heard: bool,
 }
 
 impl Connection {
     /// `request_timeout` is how long a request may take from its first byte to that of its answer, unless it keeps coming.
-    pub fn new(socket: TcpStream, sockets: Sockets, request_timeout: Duration) -> Self {
-        Self { socket: Some(socket), sockets, patience: Patience::new(request_timeout) }
+    pub fn new(socket: TcpStream, stand: Stand, sockets: Sockets, request_timeout: Duration) -> Self {
+        Self { socket: Some(socket), stand, sockets, patience: Patience::new(request_timeout), is_heard: false }
     }
 
-    /// The socket, if it was not refused.
-    pub fn into_socket(self) -> Option<TcpStream> {
-        self.socket
+    /// The socket and its place, if it was not refused.
+    pub fn into_socket(self) -> Option<(TcpStream, Stand)> {
+        Some((self.socket?, self.stand))
     }
 
     fn socket(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -46,8 +49,10 @@ impl Connection {
     fn refuse(&mut self, status: StatusCode) {
         if let Some(socket) = self.socket.take() {
             let client = socket.peer_addr().ok().map(|peer| peer.ip().to_canonical());
-            let answer = Exchange::begin("", None, client).refuse(&problem(status), UNMATCHED);
-            refusal::spawn(&self.sockets, socket, BytesMut::new(), answer);
+            // Whoever says nothing should not fill the log either.
+            let exchange = if self.is_heard { Exchange::begin("", None, client) } else { Exchange::in_silence(client) };
+            let answer = exchange.refuse(&problem(status), UNMATCHED);
+            refusal::spawn(&self.sockets, (socket, self.stand.take()), BytesMut::new(), answer);
         }
     }
 }
@@ -95,6 +100,7 @@ impl AsyncRead for Connection {
             // Actix limits the time of the first head alone; a later one, or a body that nobody reads, could stop for ever.
             0 if read.is_pending() => self.patience.poll_exhausted(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
             received => {
+                self.is_heard |= received > 0;
                 self.patience.received(received);
                 read
             }

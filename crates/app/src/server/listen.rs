@@ -99,14 +99,14 @@ where
                 // The default is used for requests of HTTP/1.0 without a host alone.
                 .h1(map_config(app, |()| AppConfig::default()));
             let connect = fn_service(move |socket: TcpStream| {
-                if let Err(error) = tune(&socket, options.dead_after) {
-                    tracing::debug!(%error, "could not set the options of a connection");
-                }
                 let peer = socket.peer_addr().ok();
-                std::future::ready(Ok::<_, DispatchError>((
-                    Connection::new(socket, sockets.clone(), options.request_timeout),
-                    peer,
-                )))
+                // One too many is closed as it is: even an answer would cost more than the connection did.
+                std::future::ready(sockets.accept(peer).map_err(DispatchError::Io).map(|stand| {
+                    if let Err(error) = tune(&socket, options.dead_after) {
+                        tracing::debug!(%error, "could not set the options of a connection");
+                    }
+                    (Connection::new(socket, stand, sockets.clone(), options.request_timeout), peer)
+                }))
             });
             connect.and_then(http)
         }

@@ -12,14 +12,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::sockets::Sockets;
+use super::sockets::{Sockets, Stand};
 
 /// How long a client may take to read what it is told last.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Answers on the connection, behind what was yet to be written of earlier answers, and closes it. The socket moves from the event
 /// loop of its worker to that of the sockets.
-pub(super) fn spawn(sockets: &Sockets, socket: TcpStream, mut pending: BytesMut, answer: HttpResponse) {
+pub(super) fn spawn(
+    sockets: &Sockets,
+    (socket, stand): (TcpStream, Stand),
+    mut pending: BytesMut,
+    answer: HttpResponse,
+) {
     let socket = match socket.into_std() {
         Ok(socket) => socket,
         Err(error) => return tracing::debug!(%error, "a connection was lost before it was refused"),
@@ -27,7 +32,7 @@ pub(super) fn spawn(sockets: &Sockets, socket: TcpStream, mut pending: BytesMut,
     write(&mut pending, answer);
     let open = sockets.tracker().token();
     sockets.runtime().spawn(async move {
-        let _open = open;
+        let _held = (open, stand);
         if let Err(error) = farewell(socket, &pending).await {
             tracing::debug!(%error, "a connection ended before it was refused");
         }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -47,7 +48,12 @@ pub struct Doors {
     pub admit: Box<Admit>,
     /// How many sockets may be open from one address.
     pub places: Places<IpAddr>,
+    /// How many connections may be open from one address, whatever they are for. Trusted proxies may have as many as they like.
+    pub connections: Places<IpAddr>,
 }
+
+/// A place among the connections of an address, if they are counted. A connection has it as long as it is open, whoever serves it.
+pub(super) type Stand = Option<Place<IpAddr>>;
 
 /// A place. A WebSocket connection has it as long as it is open; a session that began with long-polling keeps it among what it was
 /// opened with.
@@ -142,6 +148,21 @@ impl Sockets {
 
     pub(super) fn doors(&self) -> &Doors {
         &self.shared.doors
+    }
+
+    /// Lets an address open another connection.
+    ///
+    /// # Errors
+    /// When it has too many.
+    pub(super) fn accept(&self, peer: Option<SocketAddr>) -> io::Result<Stand> {
+        let doors = &self.shared.doors;
+        let peer = peer.map(|peer| peer.ip().to_canonical());
+        let Some(peer) = peer.filter(|peer| !doors.proxies.contains(*peer)) else { return Ok(None) };
+        let stand = doors.connections.take(Subject::prefix(peer));
+        if stand.is_none() {
+            metrics::counter!("mango_connections_refused_total").increment(1);
+        }
+        stand.map(Some).ok_or_else(|| io::ErrorKind::ConnectionRefused.into())
     }
 
     /// Lets a client open a socket, or go on with one. The place that it gets for a new one is to be kept with the socket.

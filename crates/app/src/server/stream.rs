@@ -14,7 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::probing::ANSWER_FRAME;
 use super::refusal::linger;
-use super::sockets::Seat;
+use super::sockets::{Seat, Stand};
 
 /// A socket that was read from already: what had been read comes first. It counts as open until it is dropped, wherever hyper and
 /// the WebSocket have moved it by then, and then lingers until the client has read what it was told last. When the server hangs up it
@@ -31,11 +31,12 @@ pub(super) struct Upgraded {
     hung_up: Waiting,
     /// The same for the task that writes, which is another one. Most never wait.
     hung_up_on_writer: Option<Waiting>,
-    _held: Held,
+    held: Option<Held>,
 }
 
-/// What a connection has as long as it is open: its place among those that are, and that of its address if it began a session.
-pub(super) type Held = (TaskTrackerToken, Option<Seat>);
+/// What a connection has as long as it is open: its place among those that are, that among those of its address, and that of its address
+/// among the sockets if it began a session.
+pub(super) type Held = (TaskTrackerToken, Stand, Option<Seat>);
 
 /// What would be said to a client that has heard it already: the head of an answer, up to the empty line, and the frame behind it.
 #[derive(Default)]
@@ -92,7 +93,7 @@ impl Upgraded {
             closing,
             hung_up,
             hung_up_on_writer: None,
-            _held: held,
+            held: Some(held),
         }
     }
 
@@ -126,8 +127,12 @@ impl Drop for Upgraded {
         let Some(socket) = self.socket.take() else { return };
         if !self.hang_up.is_cancelled() {
             if let Ok(runtime) = Handle::try_current() {
-                // Whatever comes of it, the connection is over.
-                runtime.spawn(async move { linger(socket).await.ok() });
+                let stand = self.held.take().and_then(|(_, stand, _)| stand);
+                runtime.spawn(async move {
+                    let _stand = stand;
+                    // Whatever comes of it, the connection is over.
+                    linger(socket).await.ok()
+                });
             }
         } else if !self.closing.is_cancelled() {
             let _ = socket.set_zero_linger();

@@ -37,7 +37,7 @@ const COME_BACK: Duration = Duration::from_secs(1);
 /// Actix calls the hook for everything with `Upgrade: websocket` and for every CONNECT, wherever it goes.
 pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connection, h1::Codec>) {
     let parts = framed.into_parts();
-    let Some(socket) = parts.io.into_socket() else { return };
+    let Some((socket, stand)) = parts.io.into_socket() else { return };
     let client = sockets.client(request.peer_addr(), request.headers());
     let seat = match judge(sockets, request, client) {
         Ok(seat) => seat,
@@ -48,7 +48,7 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
                 // RFC 6455, section 4.4.
                 answer.headers_mut().insert(SEC_WEBSOCKET_VERSION, VERSION);
             }
-            return refusal::spawn(sockets, socket, parts.write_buf, answer);
+            return refusal::spawn(sockets, (socket, stand), parts.write_buf, answer);
         }
     };
     let head = head::rewrite(request, &[]);
@@ -81,7 +81,7 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
             };
             let mut already_read = BytesMut::from(head);
             already_read.put(sent);
-            serve(&moved, socket, already_read.freeze(), is_probed, client, (open, seat)).await
+            serve(&moved, socket, already_read.freeze(), is_probed, client, (open, stand, seat)).await
         };
         if let Err(error) = upgrading.await {
             tracing::debug!(%error, "a connection ended before its upgrade");

@@ -33,7 +33,7 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
 }
 
 /// What each metric means, and which of its series are there from the start. A test finds those that are recorded and not listed.
-const MEANINGS: [(Kind, &str, Series, &str); 20] = [
+const MEANINGS: [(Kind, &str, Series, &str); 21] = [
     (Counter, "mango_http_requests_total", Later, "Requests answered, by method, route and status."),
     (Histogram, "mango_http_request_duration_seconds", Later, "Time to answer a request, by route."),
     (Gauge, "mango_sockets", Single, "Sockets that are connected."),
@@ -42,6 +42,12 @@ const MEANINGS: [(Kind, &str, Series, &str); 20] = [
         "mango_sockets_refused_total",
         Single,
         "Sockets that were refused, most of them for want of a valid token.",
+    ),
+    (
+        Counter,
+        "mango_connections_refused_total",
+        Single,
+        "Connections that were closed at once, because too many were open from their address.",
     ),
     (Counter, "mango_rate_limited_total", Rates, "What was refused because it was done too often, by rate."),
     (Counter, "mango_sockets_hung_up_total", Reasons, "Sockets that the server disconnected, by reason."),

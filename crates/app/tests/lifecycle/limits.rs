@@ -5,6 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 
 use crate::client::{Socket, User};
 use crate::support::Server;
@@ -177,4 +179,33 @@ async fn an_address_has_only_so_many_sockets_over_both_doors() {
         async move { Socket::connect(&url, &ada).await }
     });
     assert!(refused.await.is_err(), "a third socket of one user is not let in");
+}
+
+/// Silence costs little to make, and more of it than a server can have files open would keep everybody else away.
+#[tokio::test]
+async fn an_address_has_only_so_many_connections_and_silent_ones_do_not_fill_the_log() {
+    let server = Server::start(&[("MANGO_MAX_CONNECTIONS_PER_ADDRESS", "2"), ("MANGO_LOG", "info,mango_http=info")]);
+    let address = server.url().strip_prefix("http://").unwrap();
+    let silent = join_all((0..3).map(async |_| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8(answer).unwrap()
+    }));
+    let mut answers = silent.await;
+    answers.sort_unstable();
+    // The time for the first head is over for two of them, and nobody waited for that of the third.
+    assert_eq!(answers[0], "");
+    assert!(answers[1..].iter().all(|answer| answer.starts_with("HTTP/1.1 408")), "{answers:?}");
+    assert!(!server.log().contains("request"), "{}", server.log());
+    let metrics = async {
+        loop {
+            if let Ok(answer) = Client::new().get(format!("{}/metrics", server.url())).send().await {
+                break answer.text().await.unwrap();
+            }
+        }
+    };
+    let metrics = tokio::time::timeout(crate::SOON, metrics).await.unwrap();
+    let refused = metrics.lines().find_map(|line| line.strip_prefix("mango_connections_refused_total "));
+    assert!(refused.unwrap().parse::<u64>().unwrap() >= 1, "{metrics}");
 }

@@ -50,6 +50,26 @@ impl Mounted {
     }
 
     pub fn with(origins: Origins, bodies: BodyLimits, options: Options) -> Self {
+        Self::behind(TRUSTED, Places::new(usize::MAX), origins, bodies, options)
+    }
+
+    /// With no place for a connection of anybody but the trusted proxy.
+    pub fn with_no_places(origins: Origins) -> Self {
+        Self::behind(TRUSTED, Places::new(0), origins, BodyLimits::up_to(MAX_PAYLOAD), OPTIONS)
+    }
+
+    /// For so many connections of an address, of which nobody is a trusted proxy.
+    pub fn with_connections(most: usize, options: Options) -> Self {
+        Self::behind("", Places::new(most), Origins::Any, BodyLimits::up_to(MAX_PAYLOAD), options)
+    }
+
+    fn behind(
+        proxies: &str,
+        connections: Places<IpAddr>,
+        origins: Origins,
+        bodies: BodyLimits,
+        options: Options,
+    ) -> Self {
         let builder = SocketIo::builder().req_path("/ws/socket.io").max_payload(u64::try_from(MAX_PAYLOAD).unwrap());
         let (service, io) = builder.build_svc();
         io.ns("/", async |socket: SocketRef| {
@@ -61,7 +81,7 @@ impl Mounted {
             let client = socket.req_parts().extensions.get::<IpAddr>().map(IpAddr::to_string);
             socket.emit("client", &client).unwrap();
         });
-        let proxies = TrustedProxies::parse(TRUSTED).unwrap();
+        let proxies = TrustedProxies::parse(proxies).unwrap();
         let sockets = Sockets::new(
             service,
             Doors {
@@ -71,6 +91,7 @@ impl Mounted {
                 polls: Box::new(|session| session != UNKNOWN),
                 admit: Box::new(|_| Ok(())),
                 places: Places::new(usize::MAX),
+                connections,
             },
         );
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

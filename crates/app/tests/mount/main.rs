@@ -7,6 +7,7 @@
 )]
 
 mod bodies;
+mod connections;
 // Other systems cannot be told when to give a client up.
 #[cfg(target_os = "linux")]
 mod dead;

@@ -110,6 +110,7 @@ impl Target {
         command.env("MANGO_DATA_DIR", self.folder()).env("MANGO_LOG", "warn").env("MANGO_ACCESS_TTL", "30d");
         // Everything comes from one address.
         command.env("MANGO_RATE_LIMITS", "off").env("MANGO_MAX_SOCKETS_PER_ADDRESS", "1000000");
+        command.env("MANGO_MAX_CONNECTIONS_PER_ADDRESS", "1000000");
         let ready = if self.kind.has_http() { "/readyz" } else { "/" };
         let database = self.database.as_ref().and_then(|(_, postgres)| postgres.pid());
         Server::start(command, self.folder(), ready, database)

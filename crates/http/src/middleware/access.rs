@@ -84,7 +84,7 @@ pub(crate) struct Entry {
     method: &'static str,
     address: Option<IpAddr>,
     begun: Instant,
-    quiet: bool,
+    pub quiet: bool,
     written: bool,
 }
 
