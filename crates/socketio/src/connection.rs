@@ -19,7 +19,7 @@ use serde_json::value::to_raw_value;
 use socketioxide::extract::AckSender;
 use socketioxide::{SendError, SocketError};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::hub::Context;
 use crate::on::{self, Done, Verb};
@@ -37,6 +37,9 @@ const PIPELINE: usize = 64;
 /// How often, and how long in between, to try to note that a user is gone.
 const GO_OFFLINE_TRIES: u32 = 3;
 const GO_OFFLINE_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a socket that is held waits before it looks again how much waits for the others.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where an acknowledgement goes, if the client asked for one.
 struct Reply {
@@ -73,6 +76,9 @@ impl Connection {
         place: Place<UserId>,
     ) -> Self {
         let principal = Mutex::new(principal);
+        if let Some(outlet) = &outlet {
+            outlet.count_in(context.hub.backlog());
+        }
         Self {
             context,
             id,
@@ -151,21 +157,39 @@ impl Connection {
     /// Makes room for a packet that is about to be sent; says no when too much waits for the socket.
     #[must_use]
     pub(crate) fn admit(&self, size: usize) -> bool {
-        let limit = self.context.hub.options().max_outgoing_bytes;
-        self.outlet.as_ref().is_none_or(|outlet| outlet.admit(size, limit))
+        self.admit_shared(size, 1)
     }
 
-    /// Whether so much waits for the socket that nothing more is done for it until its client reads on.
+    /// The same for a packet that so many sockets get, and that is in memory once for all of them.
+    #[must_use]
+    pub(crate) fn admit_shared(&self, size: usize, sockets: usize) -> bool {
+        let (hub, Some(outlet)) = (&self.context.hub, &self.outlet) else { return true };
+        let admitted = outlet.admit(size, size.div_ceil(sockets.max(1)), hub.options().max_outgoing_bytes);
+        if hub.backlog().size() > hub.options().max_backlog {
+            hub.relieve();
+        }
+        admitted
+    }
+
+    /// Whether so much waits for the socket, or for all of them together, that nothing more is done for it until its client reads on.
     fn is_held(&self) -> bool {
-        let limit = self.context.hub.options().max_outgoing_bytes / 4;
-        !self.closed.load(Ordering::Acquire) && self.outlet.as_ref().is_some_and(|outlet| outlet.waiting() > limit)
+        let hub = &self.context.hub;
+        let options = hub.options();
+        let waiting = self.outlet.as_ref().map_or(0, Outlet::waiting);
+        let limit = if hub.backlog().size() > options.max_backlog / 2 { 0 } else { options.max_outgoing_bytes / 4 };
+        waiting > limit && !self.closed.load(Ordering::Acquire)
     }
 
-    /// Waits until the client has read on, or no more events come.
+    /// Waits until the client has read on, or no more events come. Nobody tells when others have read on, so that it also ends after a while.
     async fn released(&self) {
         if let Some(outlet) = &self.outlet {
-            outlet.wait_while(|| self.is_held()).await;
+            let _ = timeout(LOOK_AGAIN, outlet.wait_while(|| self.is_held())).await;
         }
+    }
+
+    /// What waits to be sent to the client.
+    pub(crate) const fn outlet(&self) -> Option<&Outlet> {
+        self.outlet.as_ref()
     }
 
     /// Handles the events of the socket in their order, until there are no more. Messages do not wait for each other's commit: they

@@ -1,6 +1,8 @@
 //! The sockets of this process: how they are set up, found, hung up on and shut down.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::connect;
 use crate::connection::Mailbox;
 use crate::options::Options;
-use crate::outlet::Outlet;
+use crate::outlet::{Backlog, Outlet};
 use crate::publisher::Publisher;
 use crate::service::Service;
 
@@ -45,6 +47,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How many times in a row a client that was disconnected may be seen to read nothing before its connection is broken off.
 const RETRIES: u32 = 5;
 
+/// How long to wait after sockets were hung up on because too much waits for all of them, before others are.
+const RELIEF: Duration = Duration::from_millis(100);
+
 /// The sockets of this process.
 #[derive(Clone)]
 pub struct Hub {
@@ -58,6 +63,10 @@ struct Shared {
     /// Sessions that ended lately. A socket that was being connected when its session ended was in no room yet; it is found
     /// out by looking here afterwards.
     ended: Mutex<HashMap<SessionId, Instant>>,
+    /// What waits to be sent to all of them.
+    backlog: Backlog,
+    /// Whether somebody sees to it that less waits.
+    relieving: AtomicBool,
     tasks: TaskTracker,
     closing: CancellationToken,
 }
@@ -86,6 +95,8 @@ pub fn build(options: &Options) -> (Hub, Service) {
     let shared = Shared {
         options: options.clone(),
         ended: Mutex::default(),
+        backlog: Backlog::default(),
+        relieving: AtomicBool::new(false),
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
     };
@@ -142,6 +153,52 @@ impl Hub {
         &self.shared.options
     }
 
+    pub(crate) fn backlog(&self) -> &Backlog {
+        &self.shared.backlog
+    }
+
+    /// Hangs up on those for whom most waits, until little enough waits for all. Somebody else does this already if this is asked again
+    /// meanwhile.
+    pub(crate) fn relieve(&self) {
+        if self.shared.relieving.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let hub = self.clone();
+        tokio::spawn(async move {
+            hub.hang_up_on_fullest();
+            sleep(RELIEF).await;
+            hub.shared.relieving.store(false, Ordering::Release);
+        });
+    }
+
+    fn hang_up_on_fullest(&self) {
+        let outlet_of = |socket: &SocketRef| socket.extensions.get::<Arc<Mailbox>>()?.connection().outlet().cloned();
+        let sockets = self.sockets().map(BroadcastOperators::sockets).unwrap_or_default();
+        let mut full: Vec<_> = sockets
+            .into_iter()
+            .filter_map(|socket| {
+                let outlet = outlet_of(&socket)?;
+                Some((outlet.share(), outlet, socket)).filter(|(share, ..)| *share > 0)
+            })
+            .collect();
+        full.sort_unstable_by_key(|(share, ..)| Reverse(*share));
+        let (count, all) = (full.len(), self.backlog().size());
+        let mut hung_up = 0_usize;
+        for (_, outlet, socket) in full {
+            if self.backlog().size() <= self.options().max_backlog {
+                break;
+            }
+            hung_up = hung_up.saturating_add(1);
+            let is_blocked = outlet.is_blocked();
+            self.hang_up(socket, HangUpReason::Slow);
+            // Whoever reads nothing cannot be told, and what waits for them takes memory as long as the connection is there.
+            if let Some(wire) = outlet.wire().filter(|_| is_blocked) {
+                wire.cancel();
+            }
+        }
+        tracing::warn!(bytes = all, sockets = count, hung_up, "too much waited to be sent to all sockets together");
+    }
+
     pub(crate) fn tasks(&self) -> &TaskTracker {
         &self.shared.tasks
     }
@@ -156,6 +213,9 @@ impl Hub {
         let Some(mailbox) = socket.extensions.get::<Arc<Mailbox>>() else { return };
         if !mailbox.shut(reason) {
             return;
+        }
+        if let Some(outlet) = mailbox.connection().outlet() {
+            outlet.count_out();
         }
         socket.leave_all();
         if let Err(error) = socket.emit(catalogue::HANGING_UP, &HangingUp { reason }) {

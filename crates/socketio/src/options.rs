@@ -22,6 +22,9 @@ pub struct Options {
     /// How many bytes the packets of over 1 KiB among them may have together. One more packet, and the socket is hung up on; while a
     /// quarter of this waits, the events that it sends are not handled.
     pub max_outgoing_bytes: usize,
+    /// How many bytes may wait for all sockets together, what waits for several counted once. When there are more, those for whom most waits
+    /// are hung up on; while there is half of it, the events of sockets for which anything over 1 KiB waits are not handled.
+    pub max_backlog: usize,
     /// How many events of one socket may wait to be handled. One more is refused with a 503 in its acknowledgement, or, when it asks
     /// for none, gets the socket hung up on.
     pub max_incoming: usize,
@@ -49,6 +52,7 @@ impl Options {
             max_message,
             max_outgoing: 4096,
             max_outgoing_bytes: if several > least { several } else { least },
+            max_backlog: 512 * 1024 * 1024,
             max_incoming: 4096,
             max_incoming_bytes: if several > least { several } else { least },
         }

@@ -4,6 +4,8 @@
 //! WebSocket counts the frames that go out of it, and [`Service`](crate::Service) the packets in the answers of long-polling. Packets
 //! that are small are left out of both, and so cost nothing to count: there is a limit to how many packets may wait, and so many small
 //! ones have few bytes.
+//!
+//! All outlets together have a [`Backlog`]. What many of them wait to send is there once, so each has its share of it counted.
 
 use std::io;
 use std::pin::Pin;
@@ -22,6 +24,17 @@ use crate::frames::Frames;
 /// The most bytes of a packet that is not counted. 4,096 of them have 4 MiB.
 const SMALL: usize = 1024;
 
+/// The bytes that wait in all outlets together. A copy is the same backlog.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Backlog(Arc<AtomicUsize>);
+
+impl Backlog {
+    /// How many bytes wait.
+    pub(crate) fn size(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// What waits to be sent to one client. A copy is the same outlet.
 ///
 /// Who serves the WebSocket connections makes one for each, wraps the connection in [`meter`](Self::meter), and puts the outlet into the
@@ -39,6 +52,10 @@ pub(crate) struct WeakOutlet(Weak<Shared>);
 struct Shared {
     /// The bytes of the packets that wait.
     waiting: AtomicUsize,
+    /// How many bytes of these are counted in the backlog.
+    share: AtomicUsize,
+    /// Where they are counted, unless the socket was hung up on before.
+    backlog: OnceLock<Backlog>,
     /// All bytes that the connection has ever taken, for seeing whether the client reads on.
     taken: AtomicU64,
     /// Whether the connection takes nothing at the moment.
@@ -57,8 +74,9 @@ impl Outlet {
     /// The outlet of a WebSocket connection that breaks off when `wire` is cancelled, even while it waits for the client to read.
     #[must_use]
     pub fn new(wire: CancellationToken) -> Self {
-        let shared = Shared { wire: OnceLock::from(wire), ..Shared::default() };
-        Self { shared: Arc::new(shared) }
+        let outlet = Self::of_polling();
+        let _ = outlet.shared.wire.set(wire);
+        outlet
     }
 
     /// The outlet of a session that begins with long-polling.
@@ -81,9 +99,9 @@ impl Outlet {
     }
 
     /// Makes room for a packet; says no, and makes none, when more than `limit` would wait. A packet for which nothing else has to
-    /// wait may be as large as it likes.
+    /// wait may be as large as it likes. `share` is its part in the backlog: all of it, unless it waits for others too.
     #[must_use]
-    pub(crate) fn admit(&self, size: usize, limit: usize) -> bool {
+    pub(crate) fn admit(&self, size: usize, share: usize, limit: usize) -> bool {
         if size <= SMALL {
             return true;
         }
@@ -91,6 +109,10 @@ impl Outlet {
         let admitted = before == 0 || before.saturating_add(size) <= limit;
         if !admitted {
             self.give_back(size);
+        } else if let Some(Backlog(backlog)) = self.shared.backlog.get() {
+            // In this order, so that the backlog is never less than the sum of the shares.
+            backlog.fetch_add(share, Ordering::Relaxed);
+            self.shared.share.fetch_add(share, Ordering::Relaxed);
         }
         admitted
     }
@@ -100,9 +122,27 @@ impl Outlet {
         if size > SMALL {
             // A socket that joined a room just before an event was told there gets it although it was not counted.
             let taken = |waiting: usize| Some(waiting.saturating_sub(size));
-            let _ = self.shared.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
+            let before = self.shared.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
+            // Nobody knows the share of what went out. It cannot be more than what is left, and is nothing when nothing is left.
+            self.shared.lower_share(before.unwrap_or_default().saturating_sub(size));
             self.wake();
         }
+    }
+
+    /// Counts what waits from now on in a backlog as well.
+    pub(crate) fn count_in(&self, backlog: &Backlog) {
+        // A socket that comes back over the same connection is counted already.
+        let _ = self.shared.backlog.set(backlog.clone());
+    }
+
+    /// Counts what waits in the backlog no longer: its socket has been hung up on, and it is gone within seconds.
+    pub(crate) fn count_out(&self) {
+        self.shared.lower_share(0);
+    }
+
+    /// How many bytes of the backlog are this one's.
+    pub(crate) fn share(&self) -> usize {
+        self.shared.share.load(Ordering::Relaxed)
     }
 
     /// Takes note of what the connection has taken: so many bytes in all.
@@ -164,6 +204,22 @@ impl Outlet {
 
     fn set_blocked(&self, is_blocked: bool) {
         self.counted().shared.is_blocked.store(is_blocked, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// Sees to it that the share is no more than this.
+    fn lower_share(&self, most: usize) {
+        let excess = self.share.fetch_min(most, Ordering::Relaxed).saturating_sub(most);
+        if let Some(Backlog(backlog)) = self.backlog.get().filter(|_| excess > 0) {
+            backlog.fetch_sub(excess, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.lower_share(0);
     }
 }
 
@@ -264,12 +320,36 @@ mod tests {
     #[test]
     fn what_waits_has_a_limit_except_for_a_single_packet() {
         let outlet = Outlet::of_polling();
-        assert!(outlet.admit(20_000, 10_000), "nothing else waits");
-        assert!(!outlet.admit(2000, 10_000));
-        assert!(outlet.admit(1000, 10_000), "a small one");
+        assert!(outlet.admit(20_000, 20_000, 10_000), "nothing else waits");
+        assert!(!outlet.admit(2000, 2000, 10_000));
+        assert!(outlet.admit(1000, 1000, 10_000), "a small one");
         outlet.give_back(20_000);
-        assert!(outlet.admit(6000, 10_000) && outlet.admit(4000, 10_000) && !outlet.admit(2000, 10_000));
+        assert!(
+            outlet.admit(6000, 6000, 10_000) && outlet.admit(4000, 4000, 10_000) && !outlet.admit(2000, 2000, 10_000)
+        );
         assert_eq!(outlet.waiting(), 10_000);
+    }
+
+    #[test]
+    fn a_backlog_is_what_waits_in_all_outlets_by_their_shares() {
+        let backlog = Backlog::default();
+        let (one, other) = (Outlet::of_polling(), Outlet::of_polling());
+        one.count_in(&backlog);
+        other.count_in(&backlog);
+        assert!(one.admit(6000, 6000, 10_000) && one.admit(4000, 2000, 10_000) && other.admit(4000, 2000, 10_000));
+        assert!(one.admit(500, 500, 10_000) && !one.admit(2000, 2000, 10_000), "a small one, and one too many");
+        assert_eq!((backlog.size(), one.share(), other.share()), (10_000, 8000, 2000));
+        one.give_back(4000);
+        assert_eq!((backlog.size(), one.share()), (8000, 6000), "no more than what is left");
+        one.give_back(6000);
+        assert_eq!((backlog.size(), one.share()), (2000, 0));
+        one.give_back(6000);
+        other.count_out();
+        other.give_back(4000);
+        assert_eq!((backlog.size(), other.share()), (0, 0));
+        assert!(one.admit(6000, 6000, 10_000));
+        drop(one);
+        assert_eq!(backlog.size(), 0, "what is dropped does not wait any more");
     }
 
     #[tokio::test]
@@ -277,7 +357,7 @@ mod tests {
         let outlet = Outlet::new(CancellationToken::new());
         let (connection, mut client) = duplex(4096);
         let mut connection = outlet.meter(connection);
-        assert!(outlet.admit(6000, 10_000) && outlet.admit(2000, 10_000));
+        assert!(outlet.admit(6000, 6000, 10_000) && outlet.admit(2000, 2000, 10_000));
         let bytes = [HEAD, &frame(6000), &frame(10), &frame(2000)].concat();
         let writing = connection.write_all(&bytes);
         tokio::pin!(writing);
@@ -303,7 +383,7 @@ mod tests {
         let (connection, _client) = duplex(100_000);
         let mut connection = own.meter(connection);
         own.continue_session(&session);
-        assert!(session.admit(6000, 10_000));
+        assert!(session.admit(6000, 6000, 10_000));
         connection.write_all(&[HEAD, &frame(6000)].concat()).await.unwrap();
         assert_eq!((session.waiting(), own.taken()), (0, 0));
         session.wire().unwrap().cancel();

@@ -240,9 +240,9 @@ impl Publisher {
 
     /// Hangs up on those who have no place for a packet, before it is sent.
     fn make_room(&self, sockets: Vec<SocketRef>, size: usize) {
-        let pressed = self.is_pressed();
+        let (pressed, count) = (self.is_pressed(), sockets.len());
         for socket in sockets {
-            if !admits(&socket, size) || (pressed && is_full(&socket)) {
+            if !admits(&socket, size, count) || (pressed && is_full(&socket)) {
                 failed(1);
                 self.drop_slow(socket);
             }
@@ -286,9 +286,10 @@ fn written<T: Serialize>(name: &str, payload: &T) -> Option<Box<RawValue>> {
         .ok()
 }
 
-/// Makes room for a packet to a socket; says no when too much waits for it.
-fn admits(socket: &SocketRef, size: usize) -> bool {
-    socket.extensions.get::<Arc<Mailbox>>().is_none_or(|mailbox| mailbox.connection().admit(size))
+/// Makes room for a packet to a socket, which is one of so many that get it; says no when too much waits for it.
+fn admits(socket: &SocketRef, size: usize, sockets: usize) -> bool {
+    let mailbox = socket.extensions.get::<Arc<Mailbox>>();
+    mailbox.is_none_or(|mailbox| mailbox.connection().admit_shared(size, sockets))
 }
 
 /// Whether there is no place in a socket's buffer. A place is taken before the payload is written, so a payload that cannot be

@@ -169,6 +169,49 @@ async fn what_a_socket_reads_does_not_count_against_it() {
     }
 }
 
+/// Answers to `sync` of 600 KB wait for many sockets of one user, each of which may have 32 MiB.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_too_much_waits_for_all_together_those_who_read_nothing_are_hung_up_on() {
+    let world = World::with(Options { max_backlog: 1_000_000, ..limits() }, |ports| ports).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    for _ in 0..10 {
+        world.say(&ann, chat, &"x".repeat(60_000)).await;
+    }
+    let mut quick = world.connect(&bob).await;
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        let mut client = world.connect(&ann).await;
+        for _ in 0..20 {
+            client.ask("sync", &json!({})).await;
+        }
+        slow.push(client);
+    }
+    for _ in 0..2 {
+        assert_eq!(world.departure().await.0, ann.id);
+    }
+    assert_eq!(quick.call("sync", json!({})).await["ok"], true, "who reads goes on");
+    assert_eq!(quick.events().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_much_waits_for_all_together_nobody_who_does_not_read_makes_it_more() {
+    const COUNT: usize = 400;
+    let world = World::with(Options { max_backlog: 1_000_000, ..limits() }, |ports| ports).await;
+    let ann = world.person(1).await;
+    let chat = world.group(&[&ann]).await;
+    for _ in 0..10 {
+        world.say(&ann, chat, &"x".repeat(10_000)).await;
+    }
+    let mut client = world.connect(&ann).await;
+    for _ in 0..COUNT {
+        client.ask("sync", &json!({})).await;
+    }
+    for n in 1..=COUNT {
+        assert_eq!(client.next_answer().await.0, u64::try_from(n).unwrap());
+    }
+}
+
 /// What comes until the socket is disconnected.
 async fn seqs(client: &mut Client) -> Vec<Value> {
     let mut seqs = Vec::new();

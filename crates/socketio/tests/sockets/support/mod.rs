@@ -2,6 +2,7 @@
 
 mod client;
 mod ports;
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use tokio_util::task::AbortOnDropHandle;
 pub use client::{Client, Connecting};
 pub use ports::{Gate, HeldChats, PanickingLikes};
 use ports::{HeldMessages, WatchedPresence};
+use wire::Wire;
 
 /// How long anything that must come may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -163,8 +165,9 @@ impl World {
 async fn serve(listener: TcpListener, service: Service) {
     loop {
         let (socket, _) = listener.accept().await.unwrap();
-        let (outlet, service) = (Outlet::new(CancellationToken::new()), service.clone());
-        let io = TokioIo::new(outlet.meter(socket));
+        let wire = CancellationToken::new();
+        let (outlet, service) = (Outlet::new(wire.clone()), service.clone());
+        let io = TokioIo::new(outlet.meter(Wire::new(socket, wire)));
         let answer = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(outlet.clone());
             service.call(request)
