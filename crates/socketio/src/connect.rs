@@ -20,11 +20,12 @@ use serde_json::Value;
 use socketioxide::SocketIo;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
+use socketioxide::socket::DisconnectReason;
 use socketioxide::{SendError, SocketError};
 use tokio::sync::mpsc;
 
 use crate::connection::{Call, Connection, Mailbox};
-use crate::hub::Context;
+use crate::hub::{Context, Hub};
 use crate::on::Verb;
 use crate::outlet::Outlet;
 use crate::places::{Place, Places};
@@ -85,7 +86,7 @@ async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal
     let connection = Connection::new(Arc::clone(context), connection_id(socket), principal, outlet, place);
     let connection = Arc::new(connection);
     let (sender, calls) = mpsc::channel(hub.options().max_incoming);
-    listen(socket, &Arc::new(Mailbox::new(sender, Arc::clone(&connection))));
+    listen(hub, socket, &Arc::new(Mailbox::new(sender, Arc::clone(&connection))));
 
     socket.join([rooms::user(principal.user), rooms::session(principal.session)]);
     match context.use_cases.come_online.run(&principal, connection.id()).await {
@@ -99,12 +100,15 @@ async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal
             return Err(error);
         }
     }
+    if let Some(outlet) = connection.outlet() {
+        outlet.note_let_in();
+    }
     hub.tasks().spawn(connection.serve(calls));
     Ok(())
 }
 
 /// Sends everything that comes from the socket to its mailbox.
-fn listen(socket: &SocketRef, mailbox: &Arc<Mailbox>) {
+fn listen(hub: &Hub, socket: &SocketRef, mailbox: &Arc<Mailbox>) {
     socket.extensions.insert(Arc::clone(mailbox));
     // Handlers are started in the order of the events and run at the same time: what must keep the order is done before the
     // future is made.
@@ -120,9 +124,15 @@ fn listen(socket: &SocketRef, mailbox: &Arc<Mailbox>) {
         unknown.post(Verb::Unknown, call);
         ready(())
     });
-    let ended = Arc::clone(mailbox);
-    socket.on_disconnect(move || {
+    let (ended, hub, sid) = (Arc::clone(mailbox), hub.clone(), socket.id);
+    socket.on_disconnect(move |reason: DisconnectReason| {
         ended.close();
+        let outlet = ended.connection().outlet();
+        if let (Some(outlet), DisconnectReason::ClientNSDisconnect | DisconnectReason::ServerNSDisconnect) =
+            (outlet, reason)
+        {
+            hub.expect_back(sid, outlet);
+        }
         ready(())
     });
 }

@@ -251,11 +251,28 @@ impl Hub {
             }
             if idle == RETRIES {
                 tracing::debug!(sid = %socket.id, "a client that was hung up on reads nothing");
-                return match outlet.wire() {
-                    Some(wire) => wire.cancel(),
-                    None => self.service.close_polling(socket.id).await,
-                };
+                return self.close(socket.id, &outlet).await;
             }
+        }
+    }
+
+    /// Closes the connection that a socket has left or was hung up on over, unless its client has come back over it within the time that
+    /// it has to be let in at first. A connection without a socket counts against no user.
+    pub(crate) fn expect_back(&self, sid: Sid, outlet: &Outlet) {
+        let (hub, let_in, outlet) = (self.clone(), outlet.let_in(), outlet.downgrade());
+        tokio::spawn(async move {
+            sleep(hub.options().connect_timeout).await;
+            let Some(outlet) = outlet.upgrade().filter(|outlet| outlet.let_in() == let_in) else { return };
+            tracing::debug!(%sid, "a client that has left did not come back");
+            hub.close(sid, &outlet).await;
+        });
+    }
+
+    /// Closes a connection.
+    async fn close(&self, sid: Sid, outlet: &Outlet) {
+        match outlet.wire() {
+            Some(wire) => wire.cancel(),
+            None => self.service.close_polling(sid).await,
         }
     }
 

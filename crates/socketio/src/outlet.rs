@@ -56,6 +56,8 @@ struct Shared {
     share: AtomicUsize,
     /// Where they are counted, unless the socket was hung up on before.
     backlog: OnceLock<Backlog>,
+    /// How many sockets have been let in over the connection, one after the other.
+    let_in: AtomicU64,
     /// All bytes that the connection has ever taken, for seeing whether the client reads on.
     taken: AtomicU64,
     /// Whether the connection takes nothing at the moment.
@@ -143,6 +145,16 @@ impl Outlet {
     /// How many bytes of the backlog are this one's.
     pub(crate) fn share(&self) -> usize {
         self.shared.share.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that a socket is let in.
+    pub(crate) fn note_let_in(&self) {
+        self.shared.let_in.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many sockets have been let in over the connection, one after the other.
+    pub(crate) fn let_in(&self) -> u64 {
+        self.shared.let_in.load(Ordering::Relaxed)
     }
 
     /// Takes note of what the connection has taken: so many bytes in all.

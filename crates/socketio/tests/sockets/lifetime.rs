@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mango_domain::ports::Departure;
+use mango_socketio::Options;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
@@ -192,6 +193,40 @@ async fn who_sends_during_a_shutdown_is_refused_and_not_told_to_stay_away() {
     timeout(Duration::from_secs(10), shutdown).await.unwrap().unwrap();
     assert_eq!(client.event().await.0, "hanging_up");
     client.left_alone().await;
+}
+
+/// A connection without a socket counts against no user.
+#[tokio::test]
+async fn a_connection_whose_socket_has_ended_is_closed_unless_it_comes_back() {
+    let options = Options { connect_timeout: Duration::from_secs(1), ..limits() };
+    let world = World::with(options, |ports| ports).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let (mut left, mut back, mut ended) =
+        (world.connect(&ann).await, world.connect(&ann).await, world.connect(&bob).await);
+    let started = Instant::now();
+    left.send("41").await;
+    back.send("41").await;
+    world.use_cases.log_out.run(&bob.principal(&world), None).await.unwrap();
+    ended.disconnected("session_ended").await;
+    for _ in 0..3 {
+        world.departure().await;
+    }
+    back.left_alone().await;
+    // What does not let it in is not coming back.
+    left.send("40{}").await;
+    back.send(format!("40{}", json!({ "token": ann.token }))).await;
+    assert!(back.packet().await.unwrap().starts_with("40"));
+    assert_eq!(back.event().await.0, "ready");
+    left.closed().await;
+    ended.closed().await;
+    assert!(started.elapsed() >= Duration::from_millis(900), "not before");
+    assert_eq!(back.events().await, [], "the new socket goes on");
+
+    // Its time begins anew when it leaves again.
+    back.send("41").await;
+    world.departure().await;
+    back.left_alone().await;
+    back.closed().await;
 }
 
 /// A client may leave and come back over the same transport, and its new socket then has the id of the old one.

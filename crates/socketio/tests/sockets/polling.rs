@@ -164,6 +164,17 @@ async fn a_burst_comes_to_a_python_client_in_pieces_and_to_others_at_once() {
 }
 
 #[tokio::test]
+async fn a_session_whose_socket_has_ended_is_closed_too() {
+    let options = Options { connect_timeout: Duration::from_secs(1), ..limits() };
+    let world = World::with(options, |ports| ports).await;
+    let ann = world.person(1).await;
+    let poller = Poller::connect(&world, &ann).await;
+    poller.post("41").await;
+    let closed = async { while poller.send("3").await.status() == StatusCode::OK {} };
+    timeout(Duration::from_secs(10), closed).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_slash_at_the_end_does_not_matter_and_a_token_does() {
     let world = World::new().await;
     let ann = world.person(1).await;
