@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Findings;
 
 /// The house, and the files that tools and people look for there.
-const ALLOWED: [&str; 18] = [
+const ALLOWED: [&str; 19] = [
     ".cargo",
     ".ci",
     ".env.example",
@@ -18,6 +18,7 @@ const ALLOWED: [&str; 18] = [
     "Cargo.toml",
     "LICENSE",
     "README.md",
+    "SECURITY.md",
     "clippy.toml",
     "crates",
     "deny.toml",
