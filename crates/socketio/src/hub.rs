@@ -251,7 +251,7 @@ impl Hub {
             }
             if idle == RETRIES {
                 tracing::debug!(sid = %socket.id, "a client that was hung up on reads nothing");
-                return self.close(socket.id, &outlet).await;
+                return self.close(socket.id, outlet).await;
             }
         }
     }
