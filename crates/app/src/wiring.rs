@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use mango_contract::Problem;
 use mango_domain::error::chain;
 use mango_domain::model::{Rate, Subject};
 use mango_domain::ports::{Clock, Random};
@@ -127,10 +126,7 @@ pub fn wire(
         proxies: settings.trusted_proxies.clone(),
         places: Places::new(settings.max_sockets_per_address.get()),
         connections: Places::new(connections(settings, descriptors::soft_limit())),
-        admit: Box::new(move |client| {
-            let counted = use_cases.limit.run(Rate::Connect, Subject::Address(client));
-            counted.map_err(|error| Problem::from(&error))
-        }),
+        admit: Box::new(move |client| use_cases.limit.take(Rate::Connect, Subject::Address(client))),
     };
     let sockets = Sockets::new(service, doors);
     Ok(Wired { http, sockets, hub, use_cases: wired, keys, audit, stopping })

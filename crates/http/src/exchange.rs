@@ -6,24 +6,26 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use mango_contract::Problem;
+use mango_domain::model::Standing;
 
 use crate::middleware::access::Entry;
 use crate::middleware::headers::DEFAULTS;
 use crate::middleware::request_id;
-use crate::problem;
+use crate::{limits, problem};
 
 /// A request that is answered outside of the application. It gets what the middleware gives to all others: an id, a line in the log, a
 /// count in the metrics, and the headers that every answer has.
 pub struct Exchange {
     id: String,
     entry: Entry,
+    standing: Option<Standing>,
 }
 
 impl Exchange {
     /// Begins it. `id` is the `x-request-id` that came along, `client` whose request it is.
     #[must_use]
     pub fn begin(method: &str, id: Option<&[u8]>, client: Option<IpAddr>) -> Self {
-        Self { id: request_id::of(id), entry: Entry::begin(method, client) }
+        Self { id: request_id::of(id), entry: Entry::begin(method, client), standing: None }
     }
 
     /// The same for one that came without a request: it goes to the log at `debug`, since there is nothing to tell of it.
@@ -34,11 +36,18 @@ impl Exchange {
         exchange
     }
 
+    /// The same for one that was counted: its answer tells how whoever sent it stands.
+    #[must_use]
+    pub fn counted(self, standing: Option<Standing>) -> Self {
+        Self { standing, ..self }
+    }
+
     /// The headers of its answer, unless the answer has them already.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let defaults = DEFAULTS.iter().map(|(name, value)| (*name, (*value).to_owned()));
-        defaults.chain([(request_id::NAME, self.id.clone())]).collect()
+        let standing = self.standing.iter().flat_map(limits::fields);
+        defaults.chain([(request_id::NAME, self.id.clone())]).chain(standing).collect()
     }
 
     /// Ends it with an answer of this status. `route` is the template of its path, for the log and the metrics.

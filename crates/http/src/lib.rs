@@ -32,6 +32,7 @@ pub use bodies::{Bodies, BodyLimits};
 pub use changes::Changes;
 pub use exchange::Exchange;
 pub use extract::read_picture;
+pub use limits::tell_standing;
 pub use middleware::access::{Routine, UNMATCHED};
 pub use openapi::openapi;
 pub use origin::is_own_origin;

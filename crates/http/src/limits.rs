@@ -1,6 +1,7 @@
 //! The limits on how often a route may be called, and how its answers tell of them.
 
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest};
 use mango_domain::Error;
@@ -24,10 +25,13 @@ pub(crate) enum Limit {
 /// Left with a request for the extractor of the caller.
 struct CallerRate(Rate);
 
+const LIMIT: &str = "ratelimit";
+const POLICY: &str = "ratelimit-policy";
+
 /// The headers of draft-ietf-httpapi-ratelimit-headers-10.
-pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static(LIMIT);
 /// What the quota is.
-pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static(POLICY);
 
 impl Limit {
     /// Counts a request by its address, or sees to it that it is counted by its user.
@@ -79,24 +83,31 @@ fn count(request: &HttpRequest, rate: Rate, subject: Subject) -> Result<(), Http
 /// Tells how whoever was counted stands.
 pub(crate) fn tell<B>(response: &mut ServiceResponse<B>) {
     let standing = response.request().extensions().get::<Standing>().copied();
-    if let Some(standing) = standing {
-        write(&standing, response.headers_mut());
+    // Who is refused for something else, such as failed logins, would be misled by how much of the rate is left.
+    let other = response.status() == StatusCode::TOO_MANY_REQUESTS;
+    if let Some(standing) = standing.filter(|standing| standing.retry_after.is_some() || !other) {
+        tell_standing(&standing, response.headers_mut());
     }
 }
 
-fn write(standing: &Standing, headers: &mut HeaderMap) {
+/// Tells in the headers of an answer how whoever was counted stands.
+pub fn tell_standing(standing: &Standing, headers: &mut HeaderMap) {
+    for (name, value) in fields(standing) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+/// The headers that tell how somebody stands.
+pub(crate) fn fields(standing: &Standing) -> [(&'static str, String); 2] {
     let Standing { rate, quota, left, retry_after } = standing;
     let seconds = |cells: u32| quota.interval.saturating_mul(cells).as_secs_f64().ceil();
     let burst = quota.burst.get();
     // When the quota is whole again, or when there is any at all.
     let until = retry_after.map_or_else(|| seconds(burst.saturating_sub(*left)), |after| after.as_secs_f64().ceil());
-    let values = [
-        (RATE_LIMIT_POLICY, format!("\"{}\";q={burst};w={}", rate.name(), seconds(burst))),
-        (RATE_LIMIT, format!("\"{}\";r={left};t={until}", rate.name())),
-    ];
-    for (name, value) in values {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    }
+    [
+        (POLICY, format!("\"{}\";q={burst};w={}", rate.name(), seconds(burst))),
+        (LIMIT, format!("\"{}\";r={left};t={until}", rate.name())),
+    ]
 }

@@ -9,6 +9,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Either, Full};
 use mango_contract::problem::{Problem, ProblemKind};
+use mango_domain::model::Standing;
 use mango_http::Routine;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -36,7 +37,12 @@ async fn answer(request: HttpRequest, payload: web::Payload, sockets: web::Data<
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
         return answer;
     }
-    exchange(&request, payload, &sockets).await.unwrap_or_else(|problem| mango_http::respond(&problem))
+    let mut answer =
+        exchange(&request, payload, &sockets).await.unwrap_or_else(|problem| mango_http::respond(&problem));
+    if let Some(standing) = request.extensions().get::<Standing>() {
+        mango_http::tell_standing(standing, answer.headers_mut());
+    }
+    answer
 }
 
 async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Sockets) -> Result<HttpResponse, Problem> {
@@ -51,7 +57,11 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
         return Err(no_upgrade());
     }
     let client = sockets.client(request.peer_addr(), request.headers());
-    let seat = sockets.admit(client, request.uri().query())?;
+    let (admitted, standing) = sockets.admit(client, request.uri().query());
+    if let Some(standing) = standing {
+        request.extensions_mut().insert(standing);
+    }
+    let seat = admitted?;
     let query = request.uri().query();
     // Engine.IO refuses any other request for its head alone. Were its body read first, whoever makes up a session could fill the room
     // that there is for the bodies of others.

@@ -1,7 +1,6 @@
 //! The Socket.IO service as both of its doors see it, and the connections that hang on it.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +16,8 @@ use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use mango_contract::Problem;
-use mango_domain::model::Subject;
+use mango_domain::Error;
+use mango_domain::model::{Standing, Subject};
 use mango_http::{Bodies, TrustedProxies};
 use mango_socketio::{Place, Places};
 use tokio::runtime::Handle;
@@ -30,7 +30,7 @@ use super::probing::{Probes, session};
 /// The body of a request: from hyper as it comes in, from actix as it was read.
 pub type SocketBody = Either<Incoming, Full<Bytes>>;
 
-type BoxError = Box<dyn Error + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 type Call = dyn Fn(Request<SocketBody>) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
 
@@ -44,7 +44,7 @@ pub struct Doors {
     pub proxies: TrustedProxies,
     /// Whether a session that began with long-polling has this name.
     pub polls: Box<Polls>,
-    /// Whether another socket may be opened from an address now.
+    /// Counts a client that opens a socket.
     pub admit: Box<Admit>,
     /// How many sockets may be open from one address.
     pub places: Places<IpAddr>,
@@ -65,8 +65,11 @@ const COME_BACK: Duration = Duration::from_secs(5);
 /// Whether there is a session of this name that began with long-polling.
 pub type Polls = dyn Fn(&str) -> bool + Send + Sync;
 
-/// Counts a client that opens a socket, and refuses one that does so too often.
-pub type Admit = dyn Fn(IpAddr) -> Result<(), Problem> + Send + Sync;
+/// Counts a client that opens a socket; how it stands, if there is a limit.
+pub type Admit = dyn Fn(IpAddr) -> Option<Standing> + Send + Sync;
+
+/// What comes of a request for a socket: its place, if it needs one, and how the client stands, if it was counted.
+pub(super) type Admitted = (Result<Option<Seat>, Problem>, Option<Standing>);
 
 /// The Socket.IO service, the runtime that it lives on, and its open connections.
 #[derive(Clone)]
@@ -94,7 +97,7 @@ impl Sockets {
         S: Service<Request<SocketBody>, Response = Response<B>, Error = Infallible> + Send + Sync + 'static,
         S::Future: Send + 'static,
         B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Error + Send + Sync + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
     {
         let call: Box<Call> = Box::new(move |request| {
             let answer = service.call(request);
@@ -166,14 +169,19 @@ impl Sockets {
     }
 
     /// Lets a client open a socket, or go on with one. The place that it gets for a new one is to be kept with the socket.
-    pub(super) fn admit(&self, client: Option<IpAddr>, query: Option<&str>) -> Result<Option<Seat>, Problem> {
+    pub(super) fn admit(&self, client: Option<IpAddr>, query: Option<&str>) -> Admitted {
         let goes_on = session(query).is_some();
-        let Some(client) = client.filter(|_| !goes_on) else { return Ok(None) };
+        let Some(client) = client.filter(|_| !goes_on) else { return (Ok(None), None) };
         let doors = &self.shared.doors;
-        (doors.admit)(client)?;
-        let place = doors.places.take(Subject::prefix(client));
-        let full = || Problem::too_many("too many sockets are open from this address", COME_BACK);
-        place.map(|place| Some(Arc::new(place))).ok_or_else(full)
+        let standing = (doors.admit)(client);
+        if let Some(retry_after) = standing.and_then(|standing| standing.retry_after) {
+            return (Err(Problem::from(&Error::TooMany { retry_after })), standing);
+        }
+        match doors.places.take(Subject::prefix(client)) {
+            Some(place) => (Ok(Some(Arc::new(place))), standing),
+            // How often it may be tried has nothing to do with this.
+            None => (Err(Problem::too_many("too many sockets are open from this address", COME_BACK)), None),
+        }
     }
 
     /// The address of the client of a request.

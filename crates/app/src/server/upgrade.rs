@@ -6,15 +6,19 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_codec::Framed;
-use actix_http::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION};
+use actix_http::header::{
+    CONTENT_LENGTH, HOST, HeaderMap, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING,
+};
 use actix_http::{HttpMessage, Method, Request, Version, h1};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{self, HeaderValue};
+use http::uri::Authority;
 use http_body_util::Either;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use mango_contract::problem::{Problem, ProblemKind};
+use mango_domain::model::Standing;
 use mango_http::{Exchange, UNMATCHED};
 use mango_socketio::Outlet;
 use tokio::io::AsyncWriteExt;
@@ -22,7 +26,7 @@ use tokio::net::TcpStream;
 
 use super::connection::Connection;
 use super::probing::probe;
-use super::sockets::{Seat, Sockets};
+use super::sockets::Sockets;
 use super::stream::{Held, Upgraded};
 use super::{SOCKET_PATH, head, probing, refusal};
 
@@ -39,11 +43,16 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
     let parts = framed.into_parts();
     let Some((socket, stand)) = parts.io.into_socket() else { return };
     let client = sockets.client(request.peer_addr(), request.headers());
-    let seat = match judge(sockets, request, client) {
+    let (admitted, standing) = match judge(sockets, request) {
+        Ok(()) => sockets.admit(client, request.uri().query()),
+        Err(problem) => (Err(problem), None),
+    };
+    let seat = match admitted {
         Ok(seat) => seat,
         Err(problem) => {
             let id = request.headers().get("x-request-id").map(|id| id.as_bytes());
-            let mut answer = Exchange::begin(request.method().as_str(), id, client).refuse(&problem, UNMATCHED);
+            let exchange = Exchange::begin(request.method().as_str(), id, client).counted(standing);
+            let mut answer = exchange.refuse(&problem, UNMATCHED);
             if problem.status == ProblemKind::BadRequest.status() {
                 // RFC 6455, section 4.4.
                 answer.headers_mut().insert(SEC_WEBSOCKET_VERSION, VERSION);
@@ -81,7 +90,7 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
             };
             let mut already_read = BytesMut::from(head);
             already_read.put(sent);
-            serve(&moved, socket, already_read.freeze(), is_probed, client, (open, stand, seat)).await
+            serve(&moved, socket, already_read.freeze(), is_probed, (client, standing), (open, stand, seat)).await
         };
         if let Err(error) = upgrading.await {
             tracing::debug!(%error, "a connection ended before its upgrade");
@@ -89,7 +98,7 @@ pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connecti
     });
 }
 
-fn judge(sockets: &Sockets, request: &Request, client: Option<IpAddr>) -> Result<Option<Seat>, Problem> {
+fn judge(sockets: &Sockets, request: &Request) -> Result<(), Problem> {
     let path = request.path();
     if request.method() == Method::CONNECT || path.strip_suffix('/').unwrap_or(path) != SOCKET_PATH {
         return Err(Problem::new(ProblemKind::NotFound, "a WebSocket is served at /ws/socket.io/ alone"));
@@ -106,7 +115,7 @@ fn judge(sockets: &Sockets, request: &Request, client: Option<IpAddr>) -> Result
     if probing::session(request.uri().query()).is_some_and(|session| !(sockets.doors().polls)(session)) {
         return Err(Problem::new(ProblemKind::BadRequest, "there is no such session: connect again"));
     }
-    sockets.admit(client, request.uri().query())
+    Ok(())
 }
 
 /// What a handshake lacks (RFC 6455, section 4.2.1, and the protocol of Engine.IO).
@@ -118,10 +127,31 @@ fn missing(request: &Request) -> Option<&'static str> {
         (request.method() == Method::GET, "GET"),
         (request.upgrade(), "Connection: Upgrade"),
         (headers.get(SEC_WEBSOCKET_VERSION) == Some(&VERSION), "Sec-WebSocket-Version: 13"),
-        (headers.contains_key(SEC_WEBSOCKET_KEY), "Sec-WebSocket-Key"),
+        (
+            headers.get(SEC_WEBSOCKET_KEY).is_some_and(|key| is_key(key.as_bytes())),
+            "a Sec-WebSocket-Key of 16 bytes in base64",
+        ),
+        (headers.get(HOST).is_some_and(|host| is_host(host.as_bytes())), "a valid Host"),
+        (!has_body(headers), "a request without a body"),
         (transport, "transport=websocket in its query"),
     ];
     requirements.into_iter().find(|(met, _)| !met).map(|(_, name)| name)
+}
+
+/// Whether this is a nonce as clients make them: 16 bytes in base64.
+fn is_key(key: &[u8]) -> bool {
+    let is_sign = |sign: &u8| sign.is_ascii_alphanumeric() || matches!(sign, b'+' | b'/');
+    key.strip_suffix(b"==").is_some_and(|signs| signs.len() == 22 && signs.iter().all(is_sign))
+}
+
+/// Whether this is a host, with or without a port.
+fn is_host(host: &[u8]) -> bool {
+    Authority::try_from(host).is_ok_and(|authority| !authority.host().is_empty() && !host.contains(&b'@'))
+}
+
+/// Whether a body comes with the request. Its bytes would be taken for frames.
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
 /// Lets hyper serve the one request. Where the client has probed already, it has had the answer to that request and the probe.
@@ -130,7 +160,7 @@ async fn serve(
     socket: TcpStream,
     already_read: Bytes,
     is_probed: bool,
-    client: Option<IpAddr>,
+    (client, standing): (Option<IpAddr>, Option<Standing>),
     held: Held,
 ) -> io::Result<()> {
     // With a token of its own, a connection can be broken off alone, and when it waits it shares no lock with the others.
@@ -142,7 +172,8 @@ async fn serve(
         request.extensions_mut().insert(outlet.clone());
         async move {
             let id = request.headers().get("x-request-id").map(HeaderValue::as_bytes);
-            let exchange = (!is_probed).then(|| Exchange::begin(request.method().as_str(), id, client));
+            let exchange =
+                (!is_probed).then(|| Exchange::begin(request.method().as_str(), id, client).counted(standing));
             let mut answer = sockets.call(with_own_head(request).map(Either::Left), client, None).await;
             if answer.status() != http::StatusCode::SWITCHING_PROTOCOLS {
                 // Only Socket.IO answers on this connection from here on, so the client must open another one for anything else.

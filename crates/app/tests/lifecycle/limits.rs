@@ -33,6 +33,13 @@ async fn check_refused(answer: Response) {
     assert!(milliseconds > 0 && milliseconds.div_ceil(1000) == seconds, "{problem} with {seconds} s");
 }
 
+/// The answer tells how its client stands at a rate of so many at once.
+fn check_standing(answer: &Response, rate: &str, burst: u32, left: u32) {
+    let header = |name| answer.headers().get(name).map(|value| value.to_str().unwrap()).unwrap_or_default();
+    assert!(header("ratelimit-policy").starts_with(&format!("\"{rate}\";q={burst};w=")), "{answer:?}");
+    assert!(header("ratelimit").starts_with(&format!("\"{rate}\";r={left};t=")), "{answer:?}");
+}
+
 #[tokio::test]
 async fn an_address_may_do_only_so_much_and_others_go_on() {
     let server = limited(&[
@@ -55,20 +62,27 @@ async fn an_address_may_do_only_so_much_and_others_go_on() {
     }
     // Both doors of the sockets count together, and going on with a session costs nothing.
     let (url, client) = (format!("{}{POLLING}", server.url()), at("198.51.100.3"));
-    for _ in 0..4 {
-        let open = client.get(&url).send().await.unwrap().text().await.unwrap();
+    for left in (1..=4).rev() {
+        let open = client.get(&url).send().await.unwrap();
+        check_standing(&open, "connect", 5, left);
+        let open = open.text().await.unwrap();
         let open: Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
         let session = format!("{url}&sid={}", open["sid"].as_str().unwrap());
-        assert_eq!(client.post(&session).body("40").send().await.unwrap().status(), StatusCode::OK);
+        let sent = client.post(&session).body("40").send().await.unwrap();
+        assert_eq!((sent.status(), sent.headers().get("ratelimit")), (StatusCode::OK, None));
     }
     let websocket = || {
         let upgrade = client.get(url.replace("polling", "websocket")).header("connection", "upgrade");
         let upgrade = upgrade.header("upgrade", "websocket").header("sec-websocket-version", "13");
         upgrade.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").send()
     };
-    assert_eq!(websocket().await.unwrap().status(), StatusCode::SWITCHING_PROTOCOLS);
-    check_refused(websocket().await.unwrap()).await;
-    check_refused(client.get(&url).send().await.unwrap()).await;
+    let upgraded = websocket().await.unwrap();
+    assert_eq!(upgraded.status(), StatusCode::SWITCHING_PROTOCOLS);
+    check_standing(&upgraded, "connect", 5, 0);
+    for refused in [websocket().await.unwrap(), client.get(&url).send().await.unwrap()] {
+        check_standing(&refused, "connect", 5, 0);
+        check_refused(refused).await;
+    }
     assert_eq!(at("198.51.100.4").get(&url).send().await.unwrap().status(), StatusCode::OK);
 }
 
@@ -122,7 +136,10 @@ async fn guesses_at_a_password_have_to_wait_and_its_owner_does_not() {
     let wrong = statuses.iter().filter(|status| **status == StatusCode::UNAUTHORIZED).count();
     // The five that are free, and what a slow machine took a second for.
     assert!((5..=8).contains(&wrong), "{statuses:?}");
-    check_refused(guess(stranger).await.unwrap()).await;
+    let refused = guess(stranger).await.unwrap();
+    // It is not the rate of logins that is exceeded.
+    assert_eq!((refused.headers().get("ratelimit"), refused.headers().get("ratelimit-policy")), (None, None));
+    check_refused(refused).await;
     User::log_in(url, ada.id, "+31612345678").await;
 }
 

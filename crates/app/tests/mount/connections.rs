@@ -28,7 +28,7 @@ async fn until_answered(mounted: &Mounted) -> TcpStream {
             }
         }
     };
-    timeout(SOON, answered).await.expect("no place was given back")
+    timeout(SOON, answered).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

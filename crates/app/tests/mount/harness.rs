@@ -89,7 +89,7 @@ impl Mounted {
                 bodies: Bodies::new(bodies),
                 proxies,
                 polls: Box::new(|session| session != UNKNOWN),
-                admit: Box::new(|_| Ok(())),
+                admit: Box::new(|_| None),
                 places: Places::new(usize::MAX),
                 connections,
             },

@@ -137,12 +137,41 @@ async fn half_a_handshake_is_a_problem_that_says_what_is_missing() {
         (whole.replace("Version: 13", "Version: 8"), "Sec-WebSocket-Version: 13"),
         (whole.replace("Sec-WebSocket-Version", "X-Version"), "Sec-WebSocket-Version: 13"),
         (whole.replace("Sec-WebSocket-Key", "X-Key"), "Sec-WebSocket-Key"),
+        (whole.replace("dGhlIHNhbXBsZSBub25jZQ==", "x"), "Sec-WebSocket-Key"),
+        (whole.replace("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZTE="), "Sec-WebSocket-Key"),
+        (whole.replace("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBs-SBub25jZQ=="), "Sec-WebSocket-Key"),
+        (whole.replace("mango.test", "a b/../"), "Host"),
+        (whole.replace("mango.test", "me@mango.test"), "Host"),
+        (whole.replace("mango.test", ""), "Host"),
+        (handshake(SOCKET, "Content-Length: 5\r\n") + "abcde", "without a body"),
         (handshake("/ws/socket.io/", ""), "transport=websocket"),
         (handshake("/ws/socket.io/?EIO=4&transport=polling", ""), "transport=websocket"),
     ] {
         let (head, problem) = refused(&mounted, &bytes, 400).await;
         assert!(problem["detail"].as_str().unwrap().contains(missing), "{bytes} gave {problem}");
         assert!(head.contains("sec-websocket-version: 13"), "{head}");
+    }
+    // Actix reads the body of this one and takes it for no upgrade.
+    let mut stream = mounted.connect().await;
+    let chunked = handshake(SOCKET, "Transfer-Encoding: chunked\r\n") + "0\r\n\r\n";
+    stream.write_all(chunked.as_bytes()).await.unwrap();
+    assert!(response(&mut stream).await.0.starts_with("HTTP/1.1 400"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_unusual_in_a_handshake_and_right_is_taken() {
+    let mounted = Mounted::start(Origins::Any);
+    let whole = handshake(SOCKET, "");
+    for bytes in [
+        handshake(SOCKET, "Content-Length: 0\r\n"),
+        whole.replace("mango.test", "mango.test:5000"),
+        whole.replace("mango.test", "[2001:db8::1]:5000"),
+        whole.replace("mango.test", "192.0.2.1"),
+    ] {
+        let mut stream = mounted.connect().await;
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        let (head, _) = response(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 101"), "{bytes} gave {head}");
     }
 }
 
