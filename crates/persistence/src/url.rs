@@ -1,5 +1,6 @@
 //! The database's address, which tells the kind of database too.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -31,6 +32,9 @@ pub enum DatabaseUrlError {
     /// There is an `@` behind the host, so that the host is likely to be a part of a password.
     #[error("must have @ / ? # and % in a password written as %40 %2F %3F %23 and %25, and @ behind the host as %40")]
     NotEncoded,
+    /// No host is named, neither before the name of the database nor behind it.
+    #[error("must name a host, such as postgres://mango@localhost/mango")]
+    NoHost,
     /// No file is named.
     #[error("must name a file after sqlite:, such as sqlite:./data/mango.db (a database in memory is not supported)")]
     NoFile,
@@ -65,6 +69,10 @@ impl FromStr for DatabaseUrl {
                 return Err(DatabaseUrlError::NotEncoded);
             }
             let url = Url::parse(raw).map_err(|error| DatabaseUrlError::Malformed(error.to_string()))?;
+            let named = |(name, value): (Cow<'_, str>, Cow<'_, str>)| name.starts_with("host") && !value.is_empty();
+            if url.host_str().is_none_or(str::is_empty) && !url.query_pairs().any(named) {
+                return Err(DatabaseUrlError::NoHost);
+            }
             return Ok(Self(Address::Postgres(url)));
         }
         let rest = raw.strip_prefix("sqlite:").ok_or(DatabaseUrlError::Scheme)?;
@@ -116,6 +124,10 @@ mod tests {
         check("sqlite://mango.db", Ok("sqlite:mango.db"));
         check("postgres://localhost/mango", Ok("postgres://localhost/mango"));
         check("postgresql://u@h:5433/mango", Ok("postgres://u@h:5433/mango"));
+        check("postgres:///mango?host=/run/postgresql", Ok("postgres:///mango"));
+        for nowhere in ["postgres://", "postgres:///mango", "postgresql:///mango?user=mango&host="] {
+            check(nowhere, Err(DatabaseUrlError::NoHost));
+        }
         check("sqlite:", Err(DatabaseUrlError::NoFile));
         check("sqlite::memory:", Err(DatabaseUrlError::NoFile));
         check("mysql://localhost/mango", Err(DatabaseUrlError::Scheme));
