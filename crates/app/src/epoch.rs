@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use mango_domain::model::Epoch;
 use mango_domain::ports::{Clock as _, Random as _};
-use mango_media::FileMedia;
 
 use crate::config::Settings;
 use crate::lock::Lock;
 use crate::run::open;
 use crate::system::{OsRandom, SystemClock};
+use crate::wiring::open_media;
 
 /// Gives the database another epoch, with the migrations that it lacks, and ends all sessions when that is wanted. Not under a server, which
 /// has told its clients of the old one.
@@ -26,7 +26,7 @@ pub async fn renew(settings: &Settings, end_sessions: bool) -> anyhow::Result<Ex
     let epoch = Epoch::new(format!("{:032x}", u128::from_be_bytes(random)));
     let old = database.changes().epoch().await?;
     database.rename_epoch(epoch.clone()).await?;
-    FileMedia::open(settings.media_dir())?.rebind(&old, &epoch).await?;
+    open_media(settings)?.rebind(&old, &epoch).await?;
     writeln!(io::stdout(), "{} has the epoch {epoch} now: every client begins anew", database.url())?;
     if end_sessions {
         let ended = database.end_sessions(SystemClock.now()).await?;

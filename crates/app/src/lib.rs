@@ -1,5 +1,6 @@
 //! The parts of the server that the binary `mango` is wired from.
 
+mod access;
 pub mod audit;
 pub mod background;
 pub mod cli;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use mango_domain::model::{AuditEntry, AuditEvent};
 use mango_domain::ports::Clock as _;
 use mango_persistence::Database;
@@ -21,7 +21,7 @@ use crate::server::{self, Stopped};
 use crate::signals::Signals;
 use crate::system::{OsRandom, SystemClock};
 use crate::telemetry::{logs, metrics};
-use crate::{audit, background, descriptors, doctor, epoch, folders, heavy, migrate, probe, wiring};
+use crate::{access, audit, background, descriptors, doctor, epoch, folders, heavy, migrate, probe, wiring};
 
 /// Connections that may wait to be accepted: all clients come back at once after a restart.
 const BACKLOG: u32 = 4096;
@@ -151,7 +151,7 @@ fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
             let who = if probe::is_mango(address) { "another Mango" } else { "another program" };
             bail!("{address} is in use by {who}; stop it, or set MANGO_BIND to another address or port")
         }
-        Err(error) => bail!("cannot listen on {address}: {error}; set MANGO_BIND to an address of this machine"),
+        Err(error) => bail!("cannot listen on {address}: {error}; {}", access::address_remedy(address, &error)),
     }
 }
 
@@ -166,23 +166,34 @@ fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Opens the database, and makes the folders of the data if they are not there.
 pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Database> {
-    make_folder(&settings.data_dir)?;
+    let data = &settings.data_dir;
+    folders::make(data).map_err(|error| anyhow!(access::data_folder(settings, data, &error)))?;
     if let Some(folder) = settings.database.file().and_then(Path::parent) {
-        make_folder(folder)?;
+        let value = settings.database.to_string();
+        folders::make(folder).map_err(|error| anyhow!(access::folder("DATABASE_URL", &value, folder, &error)))?;
     }
-    Ok(Database::connect(&settings.database, wiring::database_options(settings)).await?)
+    connect(settings).await
 }
 
-/// Makes a folder, or says which one could not be made.
-fn make_folder(path: &Path) -> anyhow::Result<()> {
-    folders::make(path).with_context(|| format!("cannot make the folder {}", path.display()))
+/// Opens the database, or says what to do about it.
+async fn connect(settings: &Settings) -> anyhow::Result<Database> {
+    let connected = Database::connect(&settings.database, wiring::database_options(settings)).await;
+    connected.map_err(|error| {
+        // What is known of PostgreSQL is said where it is known.
+        let remedy = settings.database.file().map(|_| format!("; {}", access::database_remedy(settings)));
+        anyhow!("{error}{}", remedy.unwrap_or_default())
+    })
 }
 
 async fn manage_keys(settings: &Settings, action: KeysAction) -> anyhow::Result<ExitCode> {
     match action {
         KeysAction::List => {
+            let lines = keys::list(settings, SystemClock.now())?;
+            if lines.is_empty() {
+                writeln!(io::stderr(), "mango: there is no key yet, the first start makes one")?;
+            }
             let mut out = io::stdout().lock();
-            for line in keys::list(settings, SystemClock.now())? {
+            for line in lines {
                 writeln!(out, "{line}")?;
             }
         }
@@ -214,10 +225,16 @@ async fn note_rotation(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn show_audit(settings: &Settings, limit: u32, json: bool) -> anyhow::Result<ExitCode> {
-    let Some(database) = open_existing(settings).await? else { return Ok(ExitCode::SUCCESS) };
+    let Some(database) = open_existing(settings).await? else {
+        writeln!(io::stderr(), "mango: the audit log is empty, {} is not there yet", settings.database)?;
+        return Ok(ExitCode::SUCCESS);
+    };
     let entries = database.audit().newest(limit).await;
     database.close().await;
     let entries = entries.context("the audit log cannot be read; `mango migrate` makes it if it is not there yet")?;
+    if entries.is_empty() {
+        writeln!(io::stderr(), "mango: the audit log is empty")?;
+    }
     audit::show(&entries, json, &mut io::stdout().lock())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -227,7 +244,7 @@ async fn open_existing(settings: &Settings) -> anyhow::Result<Option<Database>> 
     if settings.database.file().is_some_and(|file| !file.exists()) {
         return Ok(None);
     }
-    Ok(Some(Database::connect(&settings.database, wiring::database_options(settings)).await?))
+    connect(settings).await.map(Some)
 }
 
 fn healthcheck(settings: &Settings) -> anyhow::Result<ExitCode> {

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use async_trait::async_trait;
 use mango_domain::error::chain;
 use mango_domain::model::{Rate, Subject};
@@ -24,7 +24,7 @@ use crate::audit::QueuedAudit;
 use crate::config::{CookieSecure, CorsOrigins, Settings};
 use crate::server::{Doors, Origins, Sockets};
 use crate::system::{OsRandom, SystemClock};
-use crate::{descriptors, heavy, keys};
+use crate::{access, descriptors, heavy, keys};
 
 /// How long the database may take to say that it is there.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,6 +54,12 @@ pub fn database_options(settings: &Settings) -> mango_persistence::Options {
     mango_persistence::Options { max_connections, ..mango_persistence::Options::default() }
 }
 
+/// Opens the folder of the photos, and makes it if it is not there.
+pub(crate) fn open_media(settings: &Settings) -> anyhow::Result<FileMedia> {
+    let folder = settings.media_dir();
+    FileMedia::open(&folder).map_err(|error| anyhow!(access::data_folder(settings, &folder, &error)))
+}
+
 /// Connects the parts. They work on the runtime that this is called on, and do what is heavy on the threads of `heavy`.
 ///
 /// # Errors
@@ -67,9 +73,7 @@ pub fn wire(
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = Arc::new(keys::ring(settings, &*random)?);
-    let media = settings.media_dir();
-    let media = FileMedia::open(&media).with_context(|| format!("the folder {} cannot be used", media.display()))?;
-    let media = Arc::new(media);
+    let media = Arc::new(open_media(settings)?);
     let limits = ImageLimits { bytes: wide(settings.max_photo), ..ImageLimits::default() };
     let policy = Policy {
         access_ttl: settings.access_ttl,

@@ -20,6 +20,11 @@ use thiserror::Error;
 
 use source::Source;
 
+pub(crate) use source::holds_secret;
+
+/// The file of settings, in the folder that the process was started from.
+pub(crate) const DOTENV: &str = ".env";
+
 /// Everything that can be set, checked and with its defaults filled in. Its debug output holds no secret.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -129,7 +134,7 @@ impl Settings {
         // refused when the value is read.
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
-        Self::load(environment, Some(Path::new(".env")))
+        Self::load(environment, Some(Path::new(DOTENV)))
     }
 
     /// Reads the settings from these variables and, for those that are not among them, from a file in the format of `.env`,
@@ -174,6 +179,7 @@ impl Settings {
         let upload = source.read(&c::RATE_UPLOAD, parse::quota);
         let failed_login_delay = source.read(&c::FAILED_LOGIN_DELAY, parse::timeout);
         let log = source.read(&c::LOG, log_filter::parse);
+        source.hint(&c::LOG, log_filter::meant);
         let log_format = source.read(&c::LOG_FORMAT, parse::log_format);
         let log_files = source.read(&c::LOG_FILES, parse::boolean);
         let rates = || {

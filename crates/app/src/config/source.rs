@@ -6,6 +6,7 @@ use std::path::Path;
 
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use url::Url;
 
 use super::catalogue::{self, SETTINGS, Setting};
 
@@ -80,6 +81,17 @@ impl Source {
         parsed
     }
 
+    /// Adds what was probably meant to what is wrong with a setting, if anything is.
+    pub(super) fn hint(&mut self, setting: &Setting, meant: impl FnOnce(&str) -> Option<&'static str>) {
+        let given = self.values.find_value(setting.name).ok().and_then(Value::into_string).unwrap_or_default();
+        let start = format!("{}=", setting.name);
+        if let Some(problem) = self.problems.iter_mut().find(|problem| problem.starts_with(&start))
+            && let Some(meant) = meant(&given)
+        {
+            problem.push_str(&format!("; did you mean {meant}?"));
+        }
+    }
+
     /// One line for each name that looks like a setting and is not.
     pub(super) fn unknown(&self) -> Vec<String> {
         let line = |(name, place): &(String, String)| {
@@ -106,6 +118,20 @@ fn problem(setting: &Setting, value: &str, place: &str) -> String {
 fn shown(value: &str) -> String {
     let short: String = value.chars().take(SHOWN).flat_map(char::escape_debug).collect();
     if value.chars().nth(SHOWN).is_some() { format!("{short}…") } else { short }
+}
+
+/// Whether a `.env` file holds a key, or a database's address with a password in it.
+pub(crate) fn holds_secret(path: &Path) -> bool {
+    let with_password = |value: &str| {
+        let Ok(url) = Url::parse(value) else { return value.contains('@') };
+        url.password().is_some() || url.query_pairs().any(|(name, _)| name == "password")
+    };
+    let is_secret = |(name, value): (&String, &String)| {
+        let setting = SETTINGS.iter().find(|setting| setting.name == name);
+        let secret = setting.is_some_and(|setting| setting.secret) && !value.is_empty();
+        secret && (*name != catalogue::DATABASE_URL.name || with_password(value))
+    };
+    read_dotenv(path).is_ok_and(|values| values.iter().any(is_secret))
 }
 
 /// The values of a `.env` file; none when it does not exist. What is wrong with a line is not repeated, since it may be a secret.

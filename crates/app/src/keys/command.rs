@@ -39,7 +39,7 @@ pub fn rotate(settings: &Settings, random: &dyn Random, now: Timestamp) -> Resul
     file::load_or_create(&path, random)?;
     // The draft is the lock as well: of two rotations at once one would lose the key of the other, which may have signed already.
     let draft = path.with_extension("key.new");
-    let failed = |source| KeyError::File { path: path.clone(), source };
+    let failed = |reason| KeyError::File { path: path.clone(), reason };
     let open = file::open_new(&draft).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => KeyError::Busy(draft.clone()),
         _ => failed(error),
@@ -60,7 +60,7 @@ pub fn rotate(settings: &Settings, random: &dyn Random, now: Timestamp) -> Resul
 fn turn(path: &Path, random: &dyn Random, now: Timestamp, access_ttl: Duration) -> Result<(Keys, Rotated), KeyError> {
     let Keys { current: old, mut retired } = file::load_or_create(path, random)?;
     let secret = file::new_secret(random)?;
-    let key = SigningKey::new(secret.as_bytes()).map_err(|source| KeyError::Weak { path: path.to_owned(), source })?;
+    let key = SigningKey::new(secret.as_bytes()).map_err(|reason| KeyError::Weak { path: path.to_owned(), reason })?;
     let needed = |at: Timestamp| good_until(at, access_ttl).is_none_or(|until| now < until);
     let removed = retired.iter().filter(|(_, at)| !needed(*at)).map(|(stored, _)| stored.key.id()).collect();
     retired.retain(|(_, at)| needed(*at));
@@ -92,7 +92,7 @@ pub fn list(settings: &Settings, now: Timestamp) -> Result<Vec<String>, KeyError
         match fs::read_to_string(&path) {
             Ok(text) => lines.extend(in_file(&file::read(&path, &text)?, settings.access_ttl, now)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(source) => return Err(KeyError::File { path, source }),
+            Err(reason) => return Err(KeyError::File { path, reason }),
         }
     }
     if let Some(key) = &settings.jwt_secret_previous {

@@ -51,7 +51,7 @@ struct Entry {
 /// # Errors
 /// See [`KeyError`].
 pub fn load_or_create(path: &Path, random: &dyn Random) -> Result<Keys, KeyError> {
-    let failed = |source| KeyError::File { path: path.to_owned(), source };
+    let failed = |reason| KeyError::File { path: path.to_owned(), reason };
     let text = match fs::read_to_string(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             let key = new_secret(random)?;
@@ -69,7 +69,7 @@ pub fn load_or_create(path: &Path, random: &dyn Random) -> Result<Keys, KeyError
 /// Understands what a file holds.
 pub(crate) fn read(path: &Path, text: &str) -> Result<Keys, KeyError> {
     let key =
-        |secret: String| SigningKey::new(secret).map_err(|source| KeyError::Weak { path: path.to_owned(), source });
+        |secret: String| SigningKey::new(secret).map_err(|reason| KeyError::Weak { path: path.to_owned(), reason });
     if !text.trim_start().starts_with('{') {
         // Nobody noted when it was made; the file was not written since.
         let written = fs::metadata(path).and_then(|metadata| metadata.modified()).map(|at| time::to_micros(at.into()));

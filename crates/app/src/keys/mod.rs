@@ -35,20 +35,20 @@ const SLACK: Duration = Duration::from_secs(60);
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// The file could not be read or made.
-    #[error("the signing key {} cannot be read or made: {source}", .path.display())]
+    #[error("the signing key {} cannot be read or made: {reason}; let the user that runs Mango read and write it, and nobody else", .path.display())]
     File {
         /// Which file.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
+        /// What the system said. It is in the text, and so no source as well.
+        reason: io::Error,
     },
     /// The file holds no key.
-    #[error("{} holds no key ({source}); remove it to get a new one, which logs everybody out", .path.display())]
+    #[error("{} holds no key ({reason}); remove it to get a new one, which logs everybody out", .path.display())]
     Weak {
         /// Which file.
         path: PathBuf,
         /// What is wrong with it.
-        source: WeakKey,
+        reason: WeakKey,
     },
     /// The file should hold keys and cannot be understood.
     #[error("{} holds no keys ({reason}); restore it, or remove it to get a new one, which logs everybody out", .path.display())]
@@ -68,7 +68,7 @@ pub enum KeyError {
     )]
     Set,
     /// There was no randomness to make a key of.
-    #[error("no signing key could be made: {0}")]
+    #[error("no signing key could be made")]
     Random(#[from] Failure),
 }
 

@@ -35,16 +35,16 @@ const TALKATIVE: &str = "actix_server";
 #[derive(Debug, Error)]
 pub enum LogError {
     /// The filter could not be read.
-    #[error("MANGO_LOG cannot be used: {0}")]
+    #[error("MANGO_LOG cannot be used")]
     Filter(#[from] ParseError),
     /// The folder of the log files could not be made.
-    #[error("the folder of the log files cannot be made: {0}")]
+    #[error("the folder of the log files, MANGO_DATA_DIR with /logs, cannot be made")]
     Folder(#[from] io::Error),
     /// The log files cannot be written.
-    #[error("the log files cannot be written: {0}")]
+    #[error("the log files cannot be written")]
     Files(#[from] InitError),
     /// The process has a log already.
-    #[error("the log is already set up: {0}")]
+    #[error("the log is already set up")]
     Installed(#[from] TryInitError),
 }
 

@@ -117,9 +117,32 @@ fn what_cannot_be_used_is_one_line() {
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     let data = file.path().join("data");
-    check_refusal(&[], &[("MANGO_DATA_DIR", data.to_str().unwrap())], &["cannot make the folder", "data"]);
+    check_refusal(
+        &[],
+        &[("MANGO_DATA_DIR", data.to_str().unwrap())],
+        &["MANGO_DATA_DIR=", "data cannot be made", "set MANGO_DATA_DIR to another folder"],
+    );
     let no_database = format!("sqlite:{}", std::env::temp_dir().display());
-    check_refusal(&[], &[("DATABASE_URL", &no_database)], &["cannot open the database"]);
+    check_refusal(&[], &[("DATABASE_URL", &no_database)], &["cannot open the database", "is a folder", "DATABASE_URL"]);
+    let inside = format!("sqlite:{}", data.join("mango.db").display());
+    check_refusal(&[], &[("DATABASE_URL", &inside)], &["DATABASE_URL=sqlite:", "cannot be made", "set DATABASE_URL"]);
+    check_refusal(&[], &[("DATABASE_URL", "postgres://")], &["DATABASE_URL", "cannot be used"]);
+    check_refusal(&[], &[("MANGO_LOG", "mango_htp=debug")], &["MANGO_LOG=mango_htp=debug", "did you mean mango_http?"]);
+    let itself = file.path().to_str().unwrap();
+    check_refusal(&[], &[("MANGO_DATA_DIR", itself)], &["MANGO_DATA_DIR=", "is no folder", "to another folder"]);
+
+    let folder = tempdir().unwrap();
+    let settings = [("MANGO_DATA_DIR", path(&folder)), ("MANGO_LOG", "warn")];
+    std::fs::write(folder.path().join("media"), "").unwrap();
+    check_refusal(&[], &settings, &["MANGO_DATA_DIR=", "media", "write there"]);
+    std::fs::remove_file(folder.path().join("media")).unwrap();
+    std::fs::write(folder.path().join("jwt.key"), "too short").unwrap();
+    let said = text(&run(&[], &settings).stderr);
+    assert_eq!(said.matches("at least 32 bytes").count(), 1, "{said}");
+    std::fs::remove_file(folder.path().join("jwt.key")).unwrap();
+    std::fs::create_dir(folder.path().join("jwt.key")).unwrap();
+    let said = text(&run(&[], &settings).stderr);
+    assert_eq!(said.matches("os error").count(), 1, "{said}");
     let said = [("DATABASE_URL", away), ("MANGO_BIND", "5000")].map(|set| text(&run(&[], &[set]).stderr)).concat();
     assert!(!said.contains("s3cret"), "{said}");
 }
