@@ -4,9 +4,10 @@ mod checks;
 mod report;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-use crate::config::{Loaded, Settings};
+use crate::config::{DOTENV, Loaded, Settings};
 use crate::run::runtime;
 
 use self::report::{Finding, Report};
@@ -20,6 +21,9 @@ pub fn run(out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match Settings::from_process() {
         Ok(Loaded { settings, warnings }) => {
             configuration(&mut report, &warnings)?;
+            if let Some(finding) = checks::dotenv(Path::new(DOTENV)) {
+                report.add("configuration", &finding)?;
+            }
             let findings = runtime(&settings)?.block_on(checks::all(&settings));
             for (name, finding) in findings {
                 report.add(name, &finding)?;

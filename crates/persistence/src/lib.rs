@@ -87,6 +87,7 @@ trait Store: Users + Sessions + Chats + Messages + Likes + Changes + Audit {
     async fn ping(&self) -> Result<(), Failure>;
     async fn facts(&self) -> Result<Facts, Failure>;
     async fn applied_migrations(&self) -> Result<Vec<String>, Failure>;
+    async fn has_users(&self) -> Result<bool, Failure>;
     async fn rename_epoch(&self, name: Epoch) -> Result<(), Failure>;
     async fn end_sessions(&self, now: Timestamp) -> Result<u64, Failure>;
     fn pool_status(&self) -> Vec<PoolStatus>;
@@ -154,6 +155,14 @@ impl Database {
     pub async fn migration_status(&self) -> Result<MigrationStatus, Failure> {
         let applied = self.store.applied_migrations().await?;
         MigrationStatus::of(&self.url, applied).map_err(|error| Failure::broken("list migrations", error))
+    }
+
+    /// Whether anybody has ever signed up.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or is not migrated.
+    pub async fn has_users(&self) -> Result<bool, Failure> {
+        self.store.has_users().await
     }
 
     /// Gives the database another epoch, for which every client begins anew. Not while it is served: an epoch that has been read is kept for

@@ -11,9 +11,9 @@ use mango_domain::error::chain;
 use mango_domain::ports::Clock;
 use mango_persistence::{Database, DatabaseUrl, MigrationStatus};
 
-use crate::config::Settings;
+use crate::config::{self, Settings};
 use crate::system::SystemClock;
-use crate::{descriptors, keys, probe, wiring};
+use crate::{access, descriptors, keys, probe, wiring};
 
 use super::report::Finding;
 
@@ -35,15 +35,16 @@ const PAST: DateTime<Utc> = match DateTime::from_timestamp(1_767_225_600, 0) {
 
 /// Makes the checks, in the order in which a start would fail.
 pub(super) async fn all(settings: &Settings) -> Vec<Named> {
+    let Examined { findings: of_database, in_use } = database(settings).await;
     let mut findings = vec![
         ("port", port(settings)),
         ("data folder", folder(&settings.data_dir)),
-        ("media folder", media(settings)),
+        ("media folder", media(settings, in_use)),
         ("free space", free_space(&settings.data_dir)),
         ("open files", open_files(descriptors::hard_limit())),
-        ("signing key", signing_key(settings)),
+        ("signing key", signing_key(settings, in_use)),
     ];
-    findings.extend(database(settings).await);
+    findings.extend(of_database);
     findings
 }
 
@@ -58,10 +59,9 @@ fn port(settings: &Settings) -> Finding {
             format!("{address} is in use by another program"),
             "stop that program, or set MANGO_BIND to another address or port",
         ),
-        Err(error) => Finding::fail(
-            format!("{address} cannot be listened on: {error}"),
-            "set MANGO_BIND to an address of this machine and a port that you may use",
-        ),
+        Err(error) => {
+            Finding::fail(format!("{address} cannot be listened on: {error}"), access::address_remedy(address, &error))
+        }
     }
 }
 
@@ -81,21 +81,16 @@ fn folder(path: &Path) -> Finding {
     }
 }
 
-/// Photos are beside the database from the first start on.
-fn media(settings: &Settings) -> Finding {
+/// Photos are beside the database from the first start on, which is before anybody signs up.
+fn media(settings: &Settings, in_use: bool) -> Finding {
     let path = settings.media_dir();
-    if !path.exists() && has_database(settings) {
+    if !path.exists() && in_use {
         return Finding::warn(
-            format!("{} is missing though there is a database: no photo can be shown", path.display()),
+            format!("{} is missing though there are users: no photo can be shown", path.display()),
             "restore it from the backup that the database is from",
         );
     }
     folder(&path)
-}
-
-/// Whether there is a database already, where that can be told without asking it.
-fn has_database(settings: &Settings) -> bool {
-    settings.database.file().is_some_and(Path::exists)
 }
 
 /// The folder itself, or the nearest above it that exists.
@@ -140,15 +135,15 @@ fn open_files(limit: Option<u64>) -> Finding {
     }
 }
 
-fn signing_key(settings: &Settings) -> Finding {
+fn signing_key(settings: &Settings, in_use: bool) -> Finding {
     if settings.jwt_secret.is_some() {
         return Finding::ok("is set by MANGO_JWT_SECRET");
     }
     let path = settings.key_file();
     let shown = path.display();
     match fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound && has_database(settings) => Finding::warn(
-            format!("{shown} is missing though there is a database: a start makes a new one, which logs everybody out"),
+        Err(error) if error.kind() == ErrorKind::NotFound && in_use => Finding::warn(
+            format!("{shown} is missing though there are users: a start makes a new one, which logs everybody out"),
             "restore it from the backup that the database is from",
         ),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -171,6 +166,14 @@ fn signing_key(settings: &Settings) -> Finding {
     }
 }
 
+/// A file of settings that holds a secret is its owner's alone; `None` when there is nothing to say.
+pub(super) fn dotenv(path: &Path) -> Option<Finding> {
+    let told = readable_by_others(path) && config::holds_secret(path);
+    let shown = path.display();
+    let text = format!("{shown} holds a secret, and other users of this machine can read it");
+    told.then(|| Finding::warn(text, format!("chmod 600 {shown}")))
+}
+
 #[cfg(unix)]
 fn readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
@@ -183,24 +186,31 @@ fn readable_by_others(_: &Path) -> bool {
     false
 }
 
-async fn database(settings: &Settings) -> Vec<Named> {
+/// What there is to say of a database.
+struct Examined {
+    findings: Vec<Named>,
+    /// Whether somebody has signed up there.
+    in_use: bool,
+}
+
+impl Examined {
+    /// What is to say of one that cannot be asked.
+    fn unasked(finding: Finding) -> Self {
+        let findings = vec![("database", finding), ("clock", clock(SystemClock.now(), None))];
+        Self { findings, in_use: false }
+    }
+}
+
+async fn database(settings: &Settings) -> Examined {
     let url = &settings.database;
     // To open a file that is not there would make it.
     if url.file().is_some_and(|file| !file.exists()) {
-        return vec![
-            ("database", Finding::ok(format!("{url} is not there yet, it is made at the first start"))),
-            ("clock", clock(SystemClock.now(), None)),
-        ];
+        return Examined::unasked(Finding::ok(format!("{url} is not there yet, it is made at the first start")));
     }
-    let remedy = "check DATABASE_URL, and that the database is running and lets Mango in";
+    let remedy = access::database_remedy(settings);
     let database = match Database::connect(url, wiring::database_options(settings)).await {
         Ok(database) => database,
-        Err(error) => {
-            return vec![
-                ("database", Finding::fail_for(error.to_string(), remedy)),
-                ("clock", clock(SystemClock.now(), None)),
-            ];
-        }
+        Err(error) => return Examined::unasked(Finding::fail_for(error.to_string(), &remedy)),
     };
     let (before, facts, after) = (SystemClock.now(), database.facts().await, SystemClock.now());
     let (answering, theirs) = match facts {
@@ -216,16 +226,19 @@ async fn database(settings: &Settings) -> Vec<Named> {
             };
             (finding, Some(facts.now))
         }
-        Err(failure) => (Finding::fail(chain(&failure), remedy), None),
+        Err(failure) => (Finding::fail(chain(&failure), remedy.clone()), None),
     };
     let migrations = match database.migration_status().await {
         Ok(status) => migrations(&status, url),
         Err(failure) => Finding::fail(chain(&failure), remedy),
     };
+    // Before the first migration nobody has.
+    let in_use = database.has_users().await.unwrap_or(false);
     database.close().await;
     let ours = before + (after - before) / 2;
     let theirs = theirs.filter(|_| url.file().is_none());
-    vec![("database", answering), ("migrations", migrations), ("clock", clock(ours, theirs))]
+    let findings = vec![("database", answering), ("migrations", migrations), ("clock", clock(ours, theirs))];
+    Examined { findings, in_use }
 }
 
 fn migrations(status: &MigrationStatus, url: &DatabaseUrl) -> Finding {

@@ -6,6 +6,7 @@ use std::process::Command;
 use mango_testkit::PrivatePostgres;
 use tempfile::tempdir;
 
+use crate::client::User;
 use crate::support::Server;
 use crate::{address, check_refusal, path, run, text};
 
@@ -46,8 +47,8 @@ fn of_migrations_at_once_one_does_the_work() {
     assert_eq!((with("applied "), with("nothing to do")), (1, 3), "{said:?}");
 }
 
-#[test]
-fn the_doctor_looks_and_changes_nothing() {
+#[tokio::test]
+async fn the_doctor_looks_and_changes_nothing() {
     let folder = tempdir().unwrap();
     let data = folder.path().join("data");
     let examine = |settings: &[(&str, &str)]| {
@@ -82,7 +83,10 @@ fn the_doctor_looks_and_changes_nothing() {
     }
     let copy = folder.path().join("copy");
     std::fs::create_dir(&copy).unwrap();
-    std::fs::copy(data.join("mango.db"), copy.join("mango.db")).unwrap();
+    User::sign_up(server.url(), "+31612345678", None).await;
+    for file in ["mango.db", "mango.db-wal"] {
+        std::fs::copy(data.join(file), copy.join(file)).unwrap();
+    }
     let (_, report) = examine(&[("MANGO_DATA_DIR", copy.to_str().unwrap())]);
     for words in ["warn  media folder", "warn  signing key"] {
         assert!(report.contains(words), "{words:?} is not in\n{report}");
@@ -97,6 +101,49 @@ fn the_doctor_looks_and_changes_nothing() {
         std::fs::set_permissions(data.join("jwt.key"), everybody).unwrap();
         let (code, report) = examine(&[]);
         assert!(code == Some(0) && report.contains("warn  signing key"), "{report}");
+    }
+}
+
+#[test]
+fn what_is_not_there_yet_alarms_nobody() {
+    let folder = tempdir().unwrap();
+    let settings = [("MANGO_DATA_DIR", path(&folder))];
+    for (command, words) in [(&["keys", "list"][..], "no key yet"), (&["audit"], "is empty")] {
+        let output = run(command, &settings);
+        assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+        assert!(text(&output.stderr).contains(words), "{output:?}");
+    }
+    assert!(run(&["migrate"], &settings).status.success());
+    let report = text(&run(&["doctor"], &settings).stdout);
+    assert!(report.lines().all(|line| line.starts_with("ok  ")), "{report}");
+    let output = run(&["audit"], &settings);
+    assert!(output.status.success() && text(&output.stderr).contains("is empty"), "{output:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_doctor_warns_of_secrets_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempdir().unwrap();
+    let file = folder.path().join(".env");
+    let warned = |text: &str, mode: u32| {
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = Server::command(&[]).arg("doctor").current_dir(&folder).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().contains("chmod 600 .env")
+    };
+    let secret = "MANGO_JWT_SECRET=an-open-secret-of-more-than-thirty-two-bytes\n";
+    let password = "DATABASE_URL=postgres://mango:s3cret@127.0.0.1:1/mango\n";
+    for (text, mode, expected) in [
+        (secret, 0o644, true),
+        (secret, 0o640, true),
+        (secret, 0o600, false),
+        (password, 0o644, true),
+        ("DATABASE_URL=postgres://mango@127.0.0.1:1/mango\n", 0o644, false),
+        ("DATABASE_URL=sqlite:mango.db\nMANGO_WORKERS=2\n", 0o644, false),
+    ] {
+        assert_eq!(warned(text, mode), expected, "{text} {mode:o}");
     }
 }
 

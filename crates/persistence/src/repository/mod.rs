@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text};
 use diesel_async::RunQueryDsl;
@@ -32,7 +32,7 @@ use mango_domain::model::{Epoch, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
-use super::schema::{__diesel_schema_migrations as migrations, epoch, sessions as logins};
+use super::schema::{self, __diesel_schema_migrations as migrations, epoch};
 use super::{Conn, HAS_MIGRATIONS, IDS_PER_QUERY, MAY_CREATE, NOW_MILLIS, VERSION, bounded, snapshot, transaction};
 use crate::error::Fault;
 use crate::live::LiveSessions;
@@ -141,6 +141,14 @@ impl Store for Repository {
         .map_err(|fault| fault.during("list applied migrations"))
     }
 
+    async fn has_users(&self) -> Result<bool, Failure> {
+        self.read(|conn| {
+            diesel::select(exists(schema::users::table.select(schema::users::id))).get_result(conn).boxed()
+        })
+        .await
+        .map_err(|fault| fault.during("look for users"))
+    }
+
     async fn rename_epoch(&self, name: Epoch) -> Result<(), Failure> {
         let renamed = self.write(move |conn| {
             diesel::update(epoch::table.filter(epoch::one.eq(true)))
@@ -153,8 +161,8 @@ impl Store for Repository {
 
     async fn end_sessions(&self, now: Timestamp) -> Result<u64, Failure> {
         let ended = self.write(move |conn| {
-            let live = logins::table.filter(logins::revoked_at.is_null());
-            diesel::update(live).set(logins::revoked_at.eq(now)).execute(conn).boxed()
+            let live = schema::sessions::table.filter(schema::sessions::revoked_at.is_null());
+            diesel::update(live).set(schema::sessions::revoked_at.eq(now)).execute(conn).boxed()
         });
         let ended = ended.await.map_err(|fault| fault.during("end sessions"))?;
         self.live.forget_all();

@@ -20,7 +20,9 @@ async fn check_up_and_down(url: DatabaseUrl) {
         assert_eq!(database.migrate().await.unwrap(), all);
         let status = database.migration_status().await.unwrap();
         assert_eq!((&status.applied, status.pending.len(), status.unknown.len()), (&all, 0, 0));
+        assert!(!database.has_users().await.unwrap());
         assert_eq!(users(&stores(&database), 2).await.len(), 2);
+        assert!(database.has_users().await.unwrap());
         assert!(database.migrate().await.unwrap().is_empty());
 
         let mut undone = Vec::new();
