@@ -1,7 +1,8 @@
 //! What clients send over Socket.IO and as JSON bodies: whatever the text, it is read or refused, and what is read keeps the rules.
 
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 
+#[cfg(not(test))]
 use libfuzzer_sys::fuzz_target;
 use mango_contract::auth::RefreshRequest;
 use mango_contract::chat::{CreateChatPayload, TogglePinPayload};

@@ -1,9 +1,10 @@
 //! Pictures: whatever the bytes, the files of a photo come of them or an error does, within the limits.
 
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 
 use std::sync::LazyLock;
 
+#[cfg(not(test))]
 use libfuzzer_sys::fuzz_target;
 use mango_domain::ports::Images;
 use mango_media::{ImageLimits, ImageProcessor, PoolSize};

@@ -1,7 +1,8 @@
 //! Phones, names and contents: whatever the text, it is taken or refused, and what was taken is taken again as the same.
 
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 
+#[cfg(not(test))]
 use libfuzzer_sys::fuzz_target;
 use mango_domain::model::{ClientId, Description, MessageBody, MessageType, Phone, UserName};
 
