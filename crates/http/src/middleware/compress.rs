@@ -7,6 +7,8 @@ use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding, H
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 
+use crate::fixed::Coded;
+
 /// Below this a compressed body saves no packet.
 const WORTHWHILE: u64 = 1024;
 
@@ -23,7 +25,7 @@ const SHRINKING: [&str; 6] = [
     "text/html",
 ];
 
-/// Compresses texts of more than a kilobyte for clients that can read that.
+/// Compresses texts of more than a kilobyte for clients that can read that, unless they come in the right coding already.
 pub(crate) async fn compress<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -31,16 +33,17 @@ pub(crate) async fn compress<B: MessageBody>(
     let accepted = request.get_header::<AcceptEncoding>();
     let negotiated = accepted.and_then(|accepted| accepted.negotiate(SUPPORTED.iter()));
     let response = next.call(request).await?;
+    let coded = response.response().extensions().contains::<Coded>();
     Ok(response.map_body(|head, body| {
-        if !pays(head.headers(), body.size()) {
+        if !coded && !pays(head.headers(), body.size()) {
             return Encoder::response(ContentEncoding::Identity, head, body);
         }
         match negotiated {
-            Some(Encoding::Known(encoding)) if encoding != ContentEncoding::Identity => {
+            Some(Encoding::Known(encoding)) if !coded && encoding != ContentEncoding::Identity => {
                 Encoder::response(encoding, head, body)
             }
             _ => {
-                // Caches must know that others may get it compressed.
+                // Caches must know that others may get it in another coding.
                 head.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
                 Encoder::response(ContentEncoding::Identity, head, body)
             }

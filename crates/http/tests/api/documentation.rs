@@ -210,7 +210,7 @@ async fn the_page_loads_nothing_that_its_policy_forbids() {
         let page = server.get(path).await;
         assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
         let policy = page.header("content-security-policy").unwrap();
-        assert!(policy.contains("script-src 'self';"), "{policy}");
+        assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"), "{policy}");
         let html = page.text();
         // Nothing inline, since the policy would stop it.
         assert_eq!(html.matches("<script").count(), html.matches("<script src=\"/docs/").count());
@@ -229,4 +229,30 @@ async fn the_page_loads_nothing_that_its_policy_forbids() {
     assert!(script.header("content-type").unwrap().contains("javascript"));
     assert!(script.text().contains("\"/openapi.json\""), "{}", script.text());
     assert!(!script.text().contains("petstore"));
+}
+
+/// The files of the page are shared by all who read them: a thousand slow readers must not take a copy each.
+#[actix_web::test]
+async fn a_form_of_a_file_is_made_once() {
+    let server = Server::start().await;
+    let accepting = async |path: &str, coding: &str| {
+        let answer = server.send(server.request(Method::GET, path).header("accept-encoding", coding)).await;
+        assert_eq!(answer.header("content-encoding"), Some(coding).filter(|coding| *coding != "identity"), "{path}");
+        assert_eq!(answer.header("content-length"), Some(&*answer.body.len().to_string()), "{path} {coding}");
+        assert_eq!(
+            answer.headers.get_all("vary").iter().filter(|vary| *vary == "accept-encoding").count(),
+            1,
+            "{path}"
+        );
+        answer.body
+    };
+    for path in ["/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/swagger-initializer.js", "/openapi.json"]
+    {
+        let plain = accepting(path, "identity").await;
+        for coding in ["br", "gzip"] {
+            // A text that is compressed on its way has no length before it has ended.
+            assert!(accepting(path, coding).await.len() < plain.len(), "{path} {coding}");
+        }
+        assert_eq!(accepting(path, "identity").await, plain);
+    }
 }
