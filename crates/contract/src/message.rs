@@ -115,7 +115,7 @@ impl ToggleLikePayload {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct HistoryQuery {
-    /// How many messages at the most: 1 to 200, 50 if not given.
+    /// How many messages at the most: 1 to 200, 50 if not given. Fewer come where they have more than 1 MiB of content or 2,000 likes.
     #[param(minimum = 1, maximum = 200, default = 50, example = 20)]
     pub limit: Option<i64>,
     /// Only messages with a lower `seq` than this.

@@ -20,7 +20,9 @@ pub trait Messages: Send + Sync {
     /// is written or published. `None` when the chat does not exist or the sender is not a member.
     async fn append(&self, message: NewMessage, announcer: Announcer) -> Result<Option<Appended>, Failure>;
 
-    /// A page of a chat's history with likes, newest first, in a bounded number of queries. `None` when the chat does not exist
+    /// A page of a chat's history with likes, newest first, in a bounded number of queries: as many messages as were asked for or as fit
+    /// in a page, but one at least where there is any. Of those that fit by their bytes, a store that finds too many likes takes the
+    /// half that comes first in the direction of reading, as often as it has to. `None` when the chat does not exist
     /// or the reader is not a member.
     async fn page(&self, chat: ChatId, reader: UserId, page: PageRequest) -> Result<Option<MessagePage>, Failure>;
 }

@@ -25,8 +25,9 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 /// Read the history of a chat
 ///
 /// A page of messages, newest first. With `after` alone it holds the messages that come next after that `seq`, so that a client
-/// which was away catches up without a gap; otherwise it holds the newest that fit. While there are more in the same
-/// direction, the `Link` header with `rel="next"` leads to them.
+/// which was away catches up without a gap; otherwise it holds the newest. It has as many as were asked for, or as many as fit, and
+/// so says nothing of whether there are more: while there are in the same direction, the `Link` header with `rel="next"` leads to
+/// them.
 #[utoipa::path(
     get, path = "/message/{chat_id}", tag = "messages",
     params(("chat_id" = i64, Path, description = "The chat's id"), HistoryQuery),

@@ -67,6 +67,23 @@ async fn links_lead_through_a_history_back_and_forward() {
 }
 
 #[actix_web::test]
+async fn links_lead_on_from_a_page_that_could_not_hold_all_that_was_asked_for() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let chat = server.group(&ann, &[], 0).await;
+    for _ in 0..40 {
+        build::message(chat, ann.id).text(&"\u{1}".repeat(64 * 1024)).add(&server.memory.stores()).await;
+    }
+    let path = |query: &str| format!("/message/{chat}{query}");
+    let back = walk(&server, &ann, &path("?limit=200")).await;
+    assert_eq!(back, [down(40, 25), down(24, 9), down(8, 1)]);
+    let forth = walk(&server, &ann, &path("?after=0&limit=200")).await;
+    assert_eq!(forth, [down(16, 1), down(32, 17), down(40, 33)]);
+    let between = walk(&server, &ann, &path("?after=5&before=30")).await;
+    assert_eq!(between, [down(29, 14), down(13, 6)]);
+}
+
+#[actix_web::test]
 async fn a_message_is_shown_with_its_likes() {
     let server = Server::start().await;
     let (ann, bob) = (server.account(1).await, server.account(2).await);

@@ -143,7 +143,7 @@ pub(in super::super) struct MessageRow {
     sender_id: i64,
     client_id: Option<String>,
     message_type: String,
-    content: String,
+    pub(super) content: String,
     created_at: Timestamp,
 }
 

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::iter::repeat_n;
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Integer;
+use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 use mango_domain::model::{ChatId, SyncPlan, SyncRange, SyncRequest, Version, Weights};
 use mango_domain::ports::ChatPage;
@@ -13,8 +12,10 @@ use mango_domain::ports::ChatPage;
 use super::super::Conn;
 use super::super::schema::{chats, members, messages};
 
-/// How many bytes a message's content has, which both databases know without reading it.
-const BYTES: &str = "octet_length(messages.content)";
+define_sql_function! {
+    /// How many bytes a text has, which both databases know without reading it.
+    fn octet_length(text: Text) -> Integer;
+}
 
 /// Keeps the plan to the size of an answer, and gives the ids of the messages that it still has.
 pub(super) async fn fit(conn: &mut Conn, plan: &mut SyncPlan) -> QueryResult<Vec<i64>> {
@@ -69,7 +70,7 @@ async fn changed(conn: &mut Conn, ranges: &[SyncRange]) -> QueryResult<Vec<(i64,
         return Ok(Vec::new());
     };
     let mut query = messages::table
-        .select((messages::id, messages::chat_id, messages::version, sql::<Integer>(BYTES)))
+        .select((messages::id, messages::chat_id, messages::version, octet_length(messages::content)))
         .into_boxed();
     // Each number of ranges is a statement of its own, which every connection keeps prepared: the last range is said again and
     // again up to a power of two, so that there are nine of them and not two hundred.
@@ -90,13 +91,13 @@ async fn last_messages(conn: &mut Conn, ids: Vec<i64>) -> QueryResult<Vec<(i64, 
     }
     let last = messages::chat_id.eq(chats::id).and(messages::seq.eq(chats::last_seq));
     let chats = chats::table.inner_join(messages::table.on(last)).filter(chats::id.eq_any(ids));
-    chats.select((chats::id, sql::<Integer>(BYTES))).load(conn).await
+    chats.select((chats::id, octet_length(messages::content))).load(conn).await
 }
 
 fn ids(chats: Vec<ChatId>) -> Vec<i64> {
     chats.into_iter().map(ChatId::get).collect()
 }
 
-fn size(bytes: i32) -> usize {
+pub(super) fn size(bytes: i32) -> usize {
     usize::try_from(bytes).unwrap_or_default()
 }

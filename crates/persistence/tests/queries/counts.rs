@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mango_domain::model::{SyncRequest, Version};
+use mango_domain::model::{PageRequest, SyncRequest, Version};
 use mango_domain::ports::ChatSelection;
 use mango_persistence::Options;
 use mango_testkit::build::{group, message, moment, unheard, users};
@@ -59,6 +59,25 @@ async fn a_sync_is_a_bounded_number_of_queries<B: Backend>() {
     let all = "BEGIN, versions, pins, profiles, members to be, messages and last messages to be, chats with members, last messages and \
                likes, messages, likes, COMMIT";
     assert_eq!(counts, [13, 14], "{all}, where one chat can have no more members than an answer");
+}
+
+/// A page takes as many queries for two hundred messages as for one; those with large contents are read in another.
+async fn a_page_is_a_bounded_number_of_queries<B: Backend>() {
+    let _turn = TURN.lock().await;
+    listen();
+    let backend = B::with(Options::default()).await;
+    let stores = stores(backend.database());
+    let ids = users(&stores, 1).await;
+    let chat = group(ids[0], &[]).add(&stores).await;
+    let request = PageRequest::parse(Some(200), None, None).unwrap();
+    let mut counts = Vec::new();
+    for (messages, content) in [(1, "hi"), (199, "hi"), (1, &"x".repeat(64 * 1024))] {
+        for _ in 0..messages {
+            message(chat, ids[0]).text(content).add(&stores).await;
+        }
+        counts.push(sent_by(async { stores.messages.page(chat, ids[0], request).await.unwrap() }).await.len());
+    }
+    assert_eq!(counts, [2, 2, 3], "messages, likes, and contents that are large");
 }
 
 /// Statements are kept prepared on every connection, so there are few of them, whatever the number of chats or of duplicates.
@@ -148,6 +167,7 @@ async fn waiting_messages_are_one_group<B: Backend>() {
 on_both! {
     a_list_is_a_bounded_number_of_queries
     a_sync_is_a_bounded_number_of_queries
+    a_page_is_a_bounded_number_of_queries
     statements_do_not_grow_in_number
     a_large_group_takes_few_statements
     waiting_messages_are_one_group

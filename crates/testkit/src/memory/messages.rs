@@ -32,15 +32,21 @@ impl Messages for MemoryStore {
             let seq = entry.message.seq;
             page.before.is_none_or(|before| seq < before) && page.after.is_none_or(|after| seq > after)
         };
-        let fitting: Vec<&Entry> = room.messages.iter().filter(fits).collect();
-        let limit = usize::try_from(page.limit()).map_err(|error| Failure::broken("page messages", error))?;
-        let surplus = fitting.len().saturating_sub(limit);
+        let mut next: Vec<&Entry> = room.messages.iter().filter(fits).collect();
         let forward = page.after.is_some() && page.before.is_none();
-        let skipped = if forward { 0 } else { surplus };
-        let mut messages: Vec<_> =
-            fitting.into_iter().skip(skipped).take(limit).map(|entry| state.posted(entry)).collect();
-        messages.reverse();
-        Ok(Some(MessagePage { messages, more: surplus > 0 }))
+        if !forward {
+            next.reverse();
+        }
+        let there = next.len();
+        next.truncate(page.fitting(next.iter().map(|entry| entry.message.body.content().len())));
+        while next.len() > 1 && next.iter().map(|entry| entry.likes.len()).sum::<usize>() > PageRequest::MAX_LIKES {
+            next.truncate(next.len() / 2);
+        }
+        let more = next.len() < there;
+        if forward {
+            next.reverse();
+        }
+        Ok(Some(MessagePage { messages: next.into_iter().map(|entry| state.posted(entry)).collect(), more }))
     }
 }
 

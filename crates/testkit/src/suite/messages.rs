@@ -1,10 +1,11 @@
 //! What [`Messages`](mango_domain::ports::Messages) promises.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use mango_domain::model::{
-    ChatId, MessageBody, MessageId, MessagePage, MessageType, PageRequest, PostedMessage, Seq, UserId,
+    ChatId, Message, MessageBody, MessageId, MessagePage, MessageType, PageRequest, PostedMessage, Seq, UserId,
 };
 
 use super::together;
@@ -196,27 +197,65 @@ pub async fn reading_back_and_forth_meets_every_message_once(stores: Stores) {
         message(chat, ids[0]).add(&stores).await;
     }
     for limit in [1, 3, 5, 10] {
-        let (mut back, mut before) = (Vec::new(), None);
-        loop {
-            let read = page(&stores, chat, ids[0], Some(limit), before, None).await.expect("a member reads");
-            back.extend(read.messages.iter().map(|posted| posted.message.seq.get()));
-            before = back.last().copied();
-            if !read.more {
-                break;
-            }
-        }
-        assert_eq!(back, (1..=10).rev().collect::<Vec<_>>(), "limit {limit}");
+        walk_both_ways(&stores, chat, ids[0], limit, 10).await;
+    }
+}
 
-        let (mut forth, mut after) = (Vec::new(), Some(0));
-        loop {
-            let read = page(&stores, chat, ids[0], Some(limit), None, after).await.expect("a member reads");
-            forth.extend(read.messages.iter().rev().map(|posted| posted.message.seq.get()));
-            after = forth.last().copied();
-            if !read.more {
-                break;
+/// A page has at most a mebibyte of contents, unless it is a single message, and leads on to the others.
+pub async fn a_page_has_a_size(stores: Stores) {
+    let ids = users(&stores, 1).await;
+    let chat = group(ids[0], &[]).add(&stores).await;
+    // The largest content, in between others that are large for a page of many and small for one of few.
+    let content = |n: usize| ["\u{1}".repeat(64 * 1024), "é".repeat(6_000), format!("message {n}")][n % 3].clone();
+    for n in 1..=90 {
+        message(chat, ids[0]).text(&content(n)).add(&stores).await;
+    }
+    for (limit, fewest) in [(200, 3), (50, 3), (10, 9)] {
+        for pages in walk_both_ways(&stores, chat, ids[0], limit, 90).await {
+            assert!(pages.len() >= fewest, "{} pages of {limit}", pages.len());
+            let sizes = pages.iter().map(|page| page.iter().map(|posted| posted.message.body.content().len()).sum());
+            let sizes: Vec<usize> = sizes.collect();
+            assert!(sizes.iter().all(|size| *size <= PageRequest::MAX_BYTES), "{sizes:?}");
+            // No page is smaller than it has to be.
+            let is_full = |(page, size): (&Vec<PostedMessage>, &usize)| {
+                page.len() == usize::try_from(limit).expect("a small limit")
+                    || size + 64 * 1024 > PageRequest::MAX_BYTES
+            };
+            assert!(pages.iter().zip(&sizes).take(pages.len() - 1).all(is_full), "{sizes:?}");
+            for Message { seq, body, .. } in pages.iter().flatten().map(|posted| &posted.message) {
+                let n = usize::try_from(seq.get()).expect("a seq");
+                assert!(body.content() == content(n), "message {n} is another");
             }
         }
-        assert_eq!(forth, (1..=10).collect::<Vec<_>>(), "limit {limit}");
+    }
+}
+
+/// A page has at most so many likes, unless it is a single message, and leads on to the others.
+pub async fn a_page_has_so_many_likes(stores: Stores) {
+    const MESSAGES: i64 = 42;
+    const LIKERS: u32 = 50;
+    let ids = users(&stores, LIKERS).await;
+    let chat = group(ids[0], &ids).add(&stores).await;
+    let mut sent = Vec::new();
+    for _ in 0..MESSAGES {
+        sent.push(message(chat, ids[0]).add(&stores).await.id);
+    }
+    together(ids.iter().copied().map(|liker| {
+        let (likes, sent) = (Arc::clone(&stores.likes), sent.clone());
+        async move {
+            for message in sent {
+                likes.toggle(message, liker, moment(1), unheard()).await.expect("like").expect("a member likes");
+            }
+        }
+    }))
+    .await;
+    for pages in walk_both_ways(&stores, chat, ids[0], 200, MESSAGES).await {
+        assert!(pages.len() > 1);
+        for page in &pages {
+            let likers = page.iter().map(|posted| posted.likes.len());
+            assert!(likers.clone().all(|likers| likers == ids.len()));
+            assert!(likers.sum::<usize>() <= PageRequest::MAX_LIKES);
+        }
     }
 }
 
@@ -273,6 +312,41 @@ fn expected_page(messages: i64, limit: i64, before: Option<i64>, after: Option<i
     };
     page.sort_by_key(|seq| std::cmp::Reverse(*seq));
     (page, more)
+}
+
+/// Reads all messages back with `before` and forth with `after`, checks that each is met once and in order, and gives the pages of both ways.
+async fn walk_both_ways(
+    stores: &Stores,
+    chat: ChatId,
+    reader: UserId,
+    limit: i64,
+    messages: i64,
+) -> [Vec<Vec<PostedMessage>>; 2] {
+    let seqs = |page: &[PostedMessage]| page.iter().map(|posted| posted.message.seq.get()).collect::<Vec<_>>();
+    let (mut back, mut met) = (Vec::new(), Vec::new());
+    loop {
+        let before = met.last().copied();
+        let read = page(stores, chat, reader, Some(limit), before, None).await.expect("a member reads");
+        met.extend(seqs(&read.messages));
+        back.push(read.messages);
+        if !read.more {
+            break;
+        }
+    }
+    assert_eq!(met, (1..=messages).rev().collect::<Vec<_>>(), "back, limit {limit}");
+
+    let (mut forth, mut met) = (Vec::new(), Vec::new());
+    loop {
+        let after = met.last().copied().or(Some(0));
+        let read = page(stores, chat, reader, Some(limit), None, after).await.expect("a member reads");
+        met.extend(seqs(&read.messages).into_iter().rev());
+        forth.push(read.messages);
+        if !read.more {
+            break;
+        }
+    }
+    assert_eq!(met, (1..=messages).collect::<Vec<_>>(), "forth, limit {limit}");
+    [back, forth]
 }
 
 async fn page(

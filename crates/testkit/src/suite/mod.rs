@@ -107,6 +107,8 @@ macro_rules! contract_suite {
             an_empty_chat_has_an_empty_page
             pages_are_exact_for_every_request
             reading_back_and_forth_meets_every_message_once
+            a_page_has_a_size
+            a_page_has_so_many_likes
             the_largest_page_is_full
             a_page_shows_likes
         );
