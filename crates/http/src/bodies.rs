@@ -12,10 +12,13 @@ use actix_web::{HttpMessage as _, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use mango_contract::{Problem, ProblemKind};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use mango_domain::model::Subject;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::HttpError;
+use crate::peer;
+use crate::room::{Held, Room};
 
 /// The slowest that a body may come in the long run, in bytes a second: a bad mobile connection.
 const SLOWEST: u32 = 16 * 1024;
@@ -31,7 +34,9 @@ const QUICK: usize = 64 * 1024;
 pub struct BodyLimits {
     /// Most bytes of one.
     pub largest: usize,
-    /// Most bytes of all that are being read and worked on.
+    /// Most bytes of all that are being read and worked on, those apart that say they have at most [`CALL`](Self::CALL): they have a
+    /// quarter as much for themselves, so that they find room while it is crowded with large ones. Bodies from one address hold at
+    /// most a quarter of either, or a single one that is as large as may be.
     pub room: usize,
     /// How long the next part of one may take to arrive. A body that comes slower than 16 KiB a second uses this time up, so that all of
     /// it has to be there after this time and a second for each 16 KiB.
@@ -54,23 +59,23 @@ impl BodyLimits {
 #[derive(Debug, Clone)]
 pub struct Bodies {
     limits: BodyLimits,
-    /// A permit for each byte.
-    room: Arc<Semaphore>,
+    room: Room,
+    /// For bodies that say that they are small.
+    small: Room,
     /// A permit for each thread that may work on large bodies.
     threads: Arc<Semaphore>,
 }
-
-/// The room that the body of a request takes, kept with the request until it is answered.
-struct Held(OwnedSemaphorePermit);
 
 impl Bodies {
     /// Reads bodies under these limits.
     #[must_use]
     pub fn new(limits: BodyLimits) -> Self {
         let threads = available_parallelism().map_or(1, usize::from);
+        let small = (limits.room / 4).max(BodyLimits::CALL);
         Self {
             limits,
-            room: Arc::new(Semaphore::new(limits.room.min(Semaphore::MAX_PERMITS))),
+            room: Room::new(limits.room, (limits.room / 4).max(limits.largest)),
+            small: Room::new(small, (small / 4).max(BodyLimits::CALL)),
             threads: Arc::new(Semaphore::new(threads)),
         }
     }
@@ -95,9 +100,12 @@ impl Bodies {
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<impl Stream<Item = Result<Bytes, PayloadError>> + use<>, Problem> {
-        self.check(request.headers())?;
+        let by = peer::address(request).map(|address| Subject::Address(Subject::prefix(address)));
+        let room = self.check(request.headers(), by)?;
         let reading = Reading {
-            bodies: self.clone(),
+            room: room.clone(),
+            by,
+            patience: self.limits.patience,
             request: request.clone(),
             payload,
             left: self.limits.largest,
@@ -109,8 +117,8 @@ impl Bodies {
         }))
     }
 
-    /// Refuses a body for what is said of it, before any of it is read.
-    fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    /// Refuses a body for what is said of it, before any of it is read, and finds the room for it.
+    fn check(&self, headers: &HeaderMap, by: Option<Subject>) -> Result<&Room, Problem> {
         let is_plain = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
         if !headers.get_all(header::CONTENT_ENCODING).all(is_plain) {
             let detail = "the body must not be compressed: send it without Content-Encoding";
@@ -118,10 +126,11 @@ impl Bodies {
         }
         let declared =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let room = if declared.is_some_and(|length| length <= BodyLimits::CALL) { &self.small } else { &self.room };
         match declared {
             Some(length) if length > self.limits.largest => Err(self.too_large()),
-            Some(length) if length > self.room.available_permits() => Err(no_room()),
-            _ => Ok(()),
+            Some(length) if !room.has(by, length) => Err(no_room()),
+            _ => Ok(room),
         }
     }
 
@@ -164,13 +173,15 @@ impl Bodies {
 }
 
 fn no_room() -> Problem {
-    let detail = "too much is being uploaded at the moment, try again shortly".to_owned();
+    let detail = "too much is being uploaded at the moment, by all or from your address: try again shortly".to_owned();
     Problem { detail, ..Problem::unavailable(COME_BACK) }
 }
 
 /// A body that is being read.
 struct Reading {
-    bodies: Bodies,
+    room: Room,
+    by: Option<Subject>,
+    patience: Duration,
     request: HttpRequest,
     payload: Payload,
     left: usize,
@@ -182,27 +193,32 @@ impl Reading {
         let part = timeout_at(self.deadline, self.payload.next()).await;
         let Some(part) = part.map_err(|_| failed(io::ErrorKind::TimedOut))?.transpose()? else { return Ok(None) };
         self.left = self.left.checked_sub(part.len()).ok_or(PayloadError::Overflow)?;
+        if !self.hold(part.len()) {
+            return Err(failed(io::ErrorKind::OutOfMemory));
+        }
         let length = u32::try_from(part.len()).map_err(|_| PayloadError::Overflow)?;
-        let room = self.bodies.room.clone().try_acquire_many_owned(length);
-        hold(&self.request, room.map_err(|_| failed(io::ErrorKind::OutOfMemory))?);
         let earned = Duration::from_secs(length.into()) / SLOWEST;
-        self.deadline = (self.deadline + earned).min(Instant::now() + self.bodies.limits.patience);
+        self.deadline = (self.deadline + earned).min(Instant::now() + self.patience);
         Ok(Some(part))
+    }
+
+    /// Takes room for a part, which the request keeps until it is answered.
+    fn hold(&self, bytes: usize) -> bool {
+        let mut extensions = self.request.extensions_mut();
+        if let Some(held) = extensions.get_mut::<Held>() {
+            return held.grow(bytes);
+        }
+        let held = self.room.hold(self.by, bytes);
+        let is_held = held.is_some();
+        if let Some(held) = held {
+            extensions.insert(held);
+        }
+        is_held
     }
 }
 
 fn failed(kind: io::ErrorKind) -> PayloadError {
     PayloadError::Io(kind.into())
-}
-
-fn hold(request: &HttpRequest, room: OwnedSemaphorePermit) {
-    let mut extensions = request.extensions_mut();
-    match extensions.get_mut::<Held>() {
-        Some(held) => held.0.merge(room),
-        None => {
-            extensions.insert(Held(room));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod peer;
 mod pieces;
 mod problem;
 mod resource;
+mod room;
 mod routes;
 mod state;
 

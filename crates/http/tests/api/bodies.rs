@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use mango_http::BodyLimits;
+use mango_http::{Bodies, BodyLimits, TrustedProxies};
 use mango_testkit::memory::picture;
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
@@ -179,13 +179,24 @@ async fn a_large_body_may_take_its_time() {
     assert_eq!(raw::read(&mut stream).await.0, 201);
 }
 
-/// The head and nine tenths of a body of a megabyte, which is never read whole.
-fn most_of_an_upload(chunked: bool) -> Vec<u8> {
+/// The head and nine tenths of a body of a megabyte, which is never read whole, from an address.
+fn most_of_an_upload(chunked: bool, address: &str) -> Vec<u8> {
     const SENT: usize = 900_000;
     let length = if chunked { "transfer-encoding: chunked" } else { "content-length: 1000000" };
-    let head = format!("POST /user/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{length}\r\n\r\n");
+    let head = format!(
+        "POST /user/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-forwarded-for: {address}\r\n{length}\r\n\r\n"
+    );
     let frame = if chunked { format!("{SENT:x}\r\n") } else { String::new() };
     [head.as_bytes(), frame.as_bytes(), &vec![b' '; SENT]].concat()
+}
+
+/// A server that believes whoever says from which address they are.
+async fn behind_a_proxy(limits: BodyLimits) -> Server {
+    Server::with(|state| {
+        state.uploads = Bodies::new(limits);
+        state.settings.trusted_proxies = TrustedProxies::parse("127.0.0.1").unwrap();
+    })
+    .await
 }
 
 #[actix_web::test]
@@ -193,12 +204,12 @@ async fn half_sent_uploads_hold_no_more_together_than_there_is_room_for() {
     const ROOM_FOR: usize = 4;
     const UPLOADS: usize = 40;
     let limits = BodyLimits { room: ROOM_FOR << 20, ..BodyLimits::up_to(1 << 20) };
-    let server = Server::with_uploads(limits).await;
+    let server = behind_a_proxy(limits).await;
     let ann = server.account(1).await;
     let uploads = (0..UPLOADS).map(|n| async move {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         // A server that has answered may not read on.
-        let _ = stream.write_all(&most_of_an_upload(n % 2 == 0)).await;
+        let _ = stream.write_all(&most_of_an_upload(n % 2 == 0, &format!("192.0.2.{n}"))).await;
         raw::read(&mut stream).await
     });
     let mut uploads: FuturesUnordered<_> = uploads.collect();
@@ -217,6 +228,82 @@ async fn half_sent_uploads_hold_no_more_together_than_there_is_room_for() {
     while server.patch_as(&ann, &own, &upload).await.status == 503 {
         assert!(begun.elapsed() < SOON, "the room was not given back");
     }
+}
+
+/// Uploads that never end are sent from one address, be it with a whole network of IPv6, until one of them is refused.
+#[actix_web::test]
+async fn half_sent_uploads_from_one_address_leave_room_for_others() {
+    for address in [|_| "192.0.2.1".to_owned(), |n: usize| format!("2001:db8::{n:x}")] {
+        let server = behind_a_proxy(BodyLimits { room: 8 << 20, ..BodyLimits::up_to(1 << 20) }).await;
+        let ann = server.account(1).await;
+        let mut uploads: FuturesUnordered<_> = (0..20)
+            .map(|n| async move {
+                let mut stream = TcpStream::connect(server.address).await.unwrap();
+                let _ = stream.write_all(&most_of_an_upload(n % 2 == 0, &address(n))).await;
+                raw::read(&mut stream).await
+            })
+            .collect();
+        while uploads.len() > 2 {
+            let (status, text) = timeout(SOON, uploads.next()).await.expect("too many are being read").unwrap();
+            assert_eq!(status, 503, "{text}");
+        }
+        let own = format!("/user/{}", ann.id);
+        let upload = |from: String, size: usize| {
+            let request = server.request(Method::PATCH, &own).bearer_auth(&ann.access).header("x-forwarded-for", from);
+            server.send(request.json(&json!({"unknown": "x".repeat(size)})))
+        };
+        upload(address(7), 900_000).await.assert_problem(503, "unavailable");
+        assert_eq!(upload("192.0.2.2".to_owned(), 900_000).await.status, 202);
+        assert_eq!(upload("2001:db8:0:1::1".to_owned(), 900_000).await.status, 202);
+        // What says that it is small finds room even from there.
+        assert_eq!(upload(address(7), 50_000).await.status, 202);
+    }
+}
+
+#[actix_web::test]
+async fn small_bodies_find_room_while_it_is_crowded_with_large_ones() {
+    let server = behind_a_proxy(BodyLimits { room: 1 << 20, ..BodyLimits::up_to(1 << 20) }).await;
+    let ann = server.account(1).await;
+    let chat = server.group(&ann, &[], 0).await;
+    let mut large = TcpStream::connect(server.address).await.unwrap();
+    large.write_all(&most_of_an_upload(true, "192.0.2.1")).await.unwrap();
+    let own = format!("/user/{}", ann.id);
+    let upload = json!({"unknown": "x".repeat(900_000)});
+    let begun = Instant::now();
+    while server.patch_as(&ann, &own, &upload).await.status != 503 {
+        assert!(begun.elapsed() < SOON, "the room is not taken");
+    }
+    let send = server.request(Method::POST, &format!("/message/{chat}")).bearer_auth(&ann.access);
+    let sent = server.send(send.json(&json!({"message_type": "text", "content": "x".repeat(60_000)}))).await;
+    assert_eq!(sent.status, 201);
+    assert_eq!(server.patch_as(&ann, &own, &json!({"name": "Ann"})).await.status, 202);
+    let sync = server.request(Method::POST, "/sync").bearer_auth(&ann.access).json(&json!({"chats": {}}));
+    assert_eq!(server.send(sync).await.status, 200);
+    drop(large);
+}
+
+/// Small ones that never end are no way around the limits.
+#[actix_web::test]
+async fn half_sent_small_bodies_hold_no_more_together_than_there_is_room_for() {
+    // 256 KiB for small ones, and of that 64 KiB for an address.
+    let server = behind_a_proxy(BodyLimits { room: 1 << 20, ..BodyLimits::up_to(1 << 20) }).await;
+    let upload = |address: &'static str| async move {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = format!(
+            "POST /user/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nx-forwarded-for: {address}\r\n\
+             content-length: 40000\r\n\r\n"
+        );
+        let _ = stream.write_all(&[head.as_bytes(), &[b' '; 39_000]].concat()).await;
+        raw::read(&mut stream).await
+    };
+    let mut uploads: FuturesUnordered<_> = (0..10).map(|_| upload("192.0.2.1")).collect();
+    while uploads.len() > 1 {
+        let (status, text) = timeout(SOON, uploads.next()).await.expect("too many are being read").unwrap();
+        assert_eq!(status, 503, "{text}");
+    }
+    let create = json!({"phone": "+31612345678", "password": PASSWORD});
+    let create = server.request(Method::POST, "/user/create").header("x-forwarded-for", "192.0.2.2").json(&create);
+    assert_eq!(server.send(create).await.status, 201);
 }
 
 #[actix_web::test]
