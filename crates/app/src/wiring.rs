@@ -10,7 +10,7 @@ use mango_domain::error::chain;
 use mango_domain::model::{Rate, Subject};
 use mango_domain::ports::{Clock, Random};
 use mango_domain::usecases::{Policy, Ports, UseCases};
-use mango_http::{Bodies, BodyLimits, Changes, CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies};
+use mango_http::{Answers, Bodies, BodyLimits, Changes, CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies};
 use mango_media::{FileMedia, ImageLimits, ImageProcessor};
 use mango_persistence::Database;
 use mango_security::{Argon2Passwords, GovernedRates, JwtTokens, KeyRing, PoolSize};
@@ -118,6 +118,7 @@ pub fn wire(
         metrics: Arc::new(move || metrics.render()),
         uploads: Bodies::new(BodyLimits::up_to(settings.max_body)),
         calls: Bodies::new(BodyLimits::up_to(settings.max_body.min(BodyLimits::CALL))),
+        answers: Answers::new(Answers::ROOM),
         changes: Changes::on(Handle::current()),
         settings: http_settings(settings),
     };

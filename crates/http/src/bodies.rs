@@ -23,8 +23,8 @@ use crate::room::{Held, Room};
 /// The slowest that a body may come in the long run, in bytes a second: a bad mobile connection.
 const SLOWEST: u32 = 16 * 1024;
 
-/// When there may be room again for a body that found none.
-const COME_BACK: Duration = Duration::from_secs(5);
+/// When there may be room again for a body, or an answer, that found none.
+pub(crate) const COME_BACK: Duration = Duration::from_secs(5);
 
 /// Up to this size a body takes less time to work on than it takes to hand it to another thread and back.
 const QUICK: usize = 64 * 1024;

@@ -11,6 +11,7 @@
 //! # }
 //! ```
 
+mod answers;
 mod app;
 mod bodies;
 mod changes;
@@ -30,6 +31,7 @@ mod room;
 mod routes;
 mod state;
 
+pub use answers::Answers;
 pub use app::app;
 pub use bodies::{Bodies, BodyLimits};
 pub use changes::Changes;

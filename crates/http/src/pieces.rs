@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 
+use crate::room::Held;
+
 /// About as much as a connection buffers before it waits for its client.
 const PIECE: usize = 32 * 1024;
 
@@ -14,11 +16,18 @@ const PIECE: usize = 32 * 1024;
 /// client reads nothing; in pieces, only what comes next is copied.
 pub(crate) struct Pieces {
     left: Bytes,
+    /// What it takes of a room.
+    _held: Option<Held>,
 }
 
 impl Pieces {
     pub const fn of(body: Bytes) -> Self {
-        Self { left: body }
+        Self::holding(body, None)
+    }
+
+    /// A body that takes room until it has been handed on, or nobody waits for it any more.
+    pub const fn holding(body: Bytes, held: Option<Held>) -> Self {
+        Self { left: body, _held: held }
     }
 }
 

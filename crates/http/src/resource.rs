@@ -11,6 +11,7 @@ use actix_web::{Error, HttpResponse, Route, web};
 use futures_util::FutureExt as _;
 use mango_contract::{Problem, ProblemKind};
 
+use crate::answers;
 use crate::error::HttpError;
 use crate::limits::{self, Limit};
 use crate::problem;
@@ -59,7 +60,7 @@ async fn limited(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let mut response = match limit.apply(&request) {
-        Ok(()) => catch_panics(request, next).await?,
+        Ok(()) => answers::bounded(catch_panics(request, next).await?),
         Err(refusal) => ServiceResponse::from_err(refusal, request.into_parts().0),
     };
     limits::tell(&mut response);

@@ -7,7 +7,7 @@ use mango_domain::ports::Media;
 use mango_domain::usecases::UseCases;
 
 use crate::error::HttpError;
-use crate::{Bodies, Changes, TrustedProxies};
+use crate::{Answers, Bodies, Changes, TrustedProxies};
 
 /// What the routes work with; a clone is a few reference counts.
 #[derive(Clone)]
@@ -24,6 +24,8 @@ pub struct HttpState {
     pub uploads: Bodies,
     /// Reads the bodies of all other calls. They have a room of their own, so that no upload keeps anybody from logging in.
     pub calls: Bodies,
+    /// Holds the answers until they are read.
+    pub answers: Answers,
     /// Where changes run to their end.
     pub changes: Changes,
     /// What an operator can set.

@@ -1,21 +1,24 @@
 //! Chats of the caller. They are made over Socket.IO.
 
+use std::future::ready;
 use std::io;
 
 use actix_web::http::Method;
 use actix_web::http::header::ContentType;
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, web};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _, stream};
 use mango_contract::chat::ChatReply;
-use mango_domain::model::{ChatId, Principal, Rate};
+use mango_domain::model::{ChatId, Principal, Rate, Subject};
 use mango_domain::ports::ChatSelection;
 use mango_domain::usecases::list_chats::ListedChats;
+use mango_domain::{Error, Failure};
 
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, State};
 use crate::limits::Limit;
 use crate::resource::resource;
+use crate::room::Held;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
@@ -68,38 +71,40 @@ async fn list(state: &State, caller: &Caller, selection: ChatSelection) -> Resul
     if first.rest.is_empty() {
         return Ok(HttpResponse::Ok().json(replies(&caller.principal, &first)));
     }
-    Ok(HttpResponse::Ok().content_type(ContentType::json()).streaming(array(state.clone(), caller.principal, first)))
+    let reader = caller.principal;
+    let chats = written(&reader, &first).map_err(|error| Error::Failed(Failure::broken("write a list", error)))?;
+    let held = state.answers.hold(Some(Subject::User(reader.user)), chats.len())?;
+    let opening = Ok(Bytes::from(["[", &chats].concat()));
+    let array = stream::once(ready(opening)).chain(following(state.clone(), reader, held, first.rest));
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).streaming(array))
 }
 
 fn replies(reader: &Principal, listed: &ListedChats) -> Vec<ChatReply> {
     listed.chats.iter().map(|chat| ChatReply::seen_by(reader.user, chat)).collect()
 }
 
-/// What comes next of an array.
-enum Next {
-    First(ListedChats),
-    More(Vec<ChatId>),
+/// Chats as they stand in an array.
+fn written(reader: &Principal, page: &ListedChats) -> serde_json::Result<String> {
+    let chats = serde_json::to_string(&replies(reader, page))?;
+    Ok(chats.strip_prefix('[').unwrap_or_default().strip_suffix(']').unwrap_or_default().to_owned())
 }
 
-/// The JSON array of a list that is too large to be held at once, however many ask for theirs: a page is read when the client has
-/// taken the one before. When one cannot be read the answer breaks off, since its status is said already.
-fn array(state: State, reader: Principal, first: ListedChats) -> impl Stream<Item = io::Result<Bytes>> {
-    futures_util::stream::try_unfold(Some(Next::First(first)), move |next| {
+/// What follows the first page in the JSON array of a list that is too large to be held at once, however many ask for theirs: a page is
+/// read when the client has taken the one before, and takes its room over. When one cannot be read or is too large for what room there
+/// is, the answer breaks off, since its status is said already.
+fn following(state: State, reader: Principal, held: Held, rest: Vec<ChatId>) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold((held, Some(rest)), move |(mut held, rest)| {
         let state = state.clone();
         async move {
-            let (opening, page) = match next {
-                None => return Ok(None),
-                Some(Next::First(page)) => ("[", page),
-                Some(Next::More(rest)) => (",", read(&state, &reader, rest).await?),
-            };
-            let chats = serde_json::to_string(&replies(&reader, &page))?;
-            let chats = chats.strip_prefix('[').unwrap_or_default().strip_suffix(']').unwrap_or_default();
-            let opening = if page.chats.is_empty() { "" } else { opening };
-            let (next, closing) = match page.rest {
-                rest if rest.is_empty() => (None, "]"),
-                rest => (Some(Next::More(rest)), ""),
-            };
-            Ok(Some((Bytes::from([opening, chats, closing].concat()), next)))
+            let Some(rest) = rest else { return Ok(None) };
+            let page = read(&state, &reader, rest).await?;
+            let chats = written(&reader, &page)?;
+            if !state.answers.hold_more(&mut held, chats.len()) {
+                return Err(io::Error::other("there is no room for the rest of the list"));
+            }
+            let comma = if page.chats.is_empty() { "" } else { "," };
+            let (rest, closing) = if page.rest.is_empty() { (None, "]") } else { (Some(page.rest), "") };
+            Ok(Some((Bytes::from([comma, &chats, closing].concat()), (held, rest))))
         }
     })
 }

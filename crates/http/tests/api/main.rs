@@ -25,4 +25,5 @@ mod sessions;
 mod statuses;
 mod support;
 mod transport;
+mod unread;
 mod users;

@@ -13,7 +13,7 @@ use actix_web::dev::ServerHandle;
 use async_trait::async_trait;
 use mango_domain::model::{ChatId, UserId};
 use mango_domain::usecases::{Ports, UseCases};
-use mango_http::{Bodies, BodyLimits, Changes, FailedCheck, HttpState, Readiness, Settings};
+use mango_http::{Answers, Bodies, BodyLimits, Changes, FailedCheck, HttpState, Readiness, Settings};
 use mango_testkit::build;
 use mango_testkit::memory::Memory;
 use reqwest::{Client, Method, RequestBuilder, redirect};
@@ -61,6 +61,7 @@ pub fn state(ports: Ports) -> HttpState {
         metrics: Arc::new(|| "# nothing\n".to_owned()),
         uploads: Bodies::new(BodyLimits::up_to(16 * 1024 * 1024)),
         calls: Bodies::new(BodyLimits::up_to(BodyLimits::CALL)),
+        answers: Answers::new(Answers::ROOM),
         changes: Changes::on(Handle::current()),
         settings: Settings::default(),
     }

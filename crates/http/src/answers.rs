@@ -1,0 +1,82 @@
+//! The answers that wait to be read: how much all of them may hold together, and how much those of one client.
+
+use actix_web::body::{BodySize, BoxBody, MessageBody as _};
+use actix_web::dev::ServiceResponse;
+use actix_web::http::StatusCode;
+use actix_web::{HttpMessage as _, HttpRequest};
+use mango_contract::Problem;
+use mango_domain::model::Subject;
+
+use crate::bodies::COME_BACK;
+use crate::error::HttpError;
+use crate::extract::State;
+use crate::middleware::access::SentBy;
+use crate::peer;
+use crate::pieces::Pieces;
+use crate::room::{Held, Room};
+
+/// An answer up to this size is not counted. It fits in what the operating system buffers for a connection.
+const SMALL: usize = 64 * 1024;
+
+/// Holds answers until they are read. Clones share their room.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    room: Room,
+}
+
+impl Answers {
+    /// How many bytes large answers hold together, where nothing else is said.
+    pub const ROOM: usize = 128 * 1024 * 1024;
+
+    /// Large answers hold at most so many bytes together, and those of one client a quarter of it.
+    #[must_use]
+    pub fn new(room: usize) -> Self {
+        Self { room: Room::new(room, room / 4) }
+    }
+
+    /// Takes room for an answer, or the part of one that is there. One that is larger than what a client may hold takes all of that.
+    pub(crate) fn hold(&self, by: Option<Subject>, bytes: usize) -> Result<Held, HttpError> {
+        self.room.hold(by, bytes.min(self.room.share())).ok_or_else(|| no_room().into())
+    }
+
+    /// Takes more room for what comes next of an answer.
+    pub(crate) fn hold_more(&self, held: &mut Held, bytes: usize) -> bool {
+        held.grow_to(bytes.min(self.room.share()))
+    }
+}
+
+/// Has a large answer hold room until it is read or its client is gone, or answers 503 where there is none.
+pub(crate) fn bounded(response: ServiceResponse) -> ServiceResponse {
+    let large = |length: u64| usize::try_from(length).is_ok_and(|length| length > SMALL);
+    if !matches!(response.response().body().size(), BodySize::Sized(length) if large(length)) {
+        return response;
+    }
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let body = match body.try_into_bytes() {
+        Ok(body) => body,
+        // It is not there yet, but read from a file.
+        Err(body) => return ServiceResponse::new(request, response.set_body(body)),
+    };
+    let held = request.app_data::<State>().map(|state| state.answers.hold(client(&request), body.len())).transpose();
+    match held {
+        Ok(held) => ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::holding(body, held)))),
+        // What was done is done, and who is told otherwise would do it again.
+        Err(_) if response.status() != StatusCode::OK => {
+            ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::of(body))))
+        }
+        Err(refusal) => ServiceResponse::from_err(refusal, request),
+    }
+}
+
+/// Whoever asked: a user where that is known, or else an address.
+fn client(request: &HttpRequest) -> Option<Subject> {
+    let user = request.extensions().get::<SentBy>().map(|sender| Subject::User(sender.0));
+    user.or_else(|| peer::address(request).map(|address| Subject::Address(Subject::prefix(address))))
+}
+
+fn no_room() -> Problem {
+    let detail =
+        "too many large answers wait to be read, by all or by you: read them, and try again shortly".to_owned();
+    Problem { detail, ..Problem::unavailable(COME_BACK) }
+}
