@@ -3,10 +3,15 @@
 use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpMessage as _, HttpRequest};
+use actix_web::http::header::ContentType;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use bytes::Bytes;
 use mango_contract::Problem;
-use mango_domain::model::Subject;
+use mango_domain::model::{PostedMessage, Subject, UserId};
+use mango_domain::{Error, Failure};
+use serde::Serialize;
 
+use crate::HttpState;
 use crate::bodies::COME_BACK;
 use crate::error::HttpError;
 use crate::extract::State;
@@ -17,6 +22,12 @@ use crate::room::{Held, Room};
 
 /// An answer up to this size is not counted. It fits in what the operating system buffers for a connection.
 const SMALL: usize = 64 * 1024;
+
+/// About how many bytes a message takes in JSON without its content and its likes.
+const FRAME: usize = 256;
+
+/// About how many bytes somebody who likes a message takes in JSON.
+const LIKER: usize = 128;
 
 /// Holds answers until they are read. Clones share their room.
 #[derive(Debug, Clone)]
@@ -45,6 +56,38 @@ impl Answers {
     }
 }
 
+/// Writes an answer to a user in JSON, given about how large that will be. For a large one room is taken first, and it is written on another
+/// thread, as [`Bodies::work`](crate::Bodies::work) has it.
+pub(crate) async fn write<T: Serialize>(
+    state: &HttpState,
+    user: UserId,
+    size: usize,
+    reply: impl FnOnce() -> T + Send + 'static,
+) -> Result<HttpResponse, HttpError> {
+    let held = (size > SMALL).then(|| state.answers.hold(Some(Subject::User(user)), size)).transpose()?;
+    let written = state.uploads.work(size, move || serde_json::to_vec(&reply())).await?;
+    let written = Bytes::from(written.map_err(|error| Error::Failed(Failure::broken("write an answer", error)))?);
+    let mut response = HttpResponse::Ok();
+    response.content_type(ContentType::json());
+    let Some(mut held) = held else { return Ok(response.body(written)) };
+    if !state.answers.hold_more(&mut held, written.len()) {
+        return Err(no_room().into());
+    }
+    Ok(response.body(Pieces::holding(written, Some(held))))
+}
+
+/// About how large messages are in JSON, with those who like them.
+pub(crate) fn weight<'a>(messages: impl IntoIterator<Item = &'a PostedMessage>) -> usize {
+    let more = |byte: u8| match byte {
+        0..=0x1F => 5,
+        b'"' | b'\\' => 1,
+        _ => 0,
+    };
+    let in_json = |content: &str| content.len() + content.bytes().map(more).sum::<usize>();
+    let weigh = |posted: &PostedMessage| in_json(posted.message.body.content()) + FRAME + posted.likes.len() * LIKER;
+    messages.into_iter().map(weigh).sum()
+}
+
 /// Has a large answer hold room until it is read or its client is gone, or answers 503 where there is none.
 pub(crate) fn bounded(response: ServiceResponse) -> ServiceResponse {
     let large = |length: u64| usize::try_from(length).is_ok_and(|length| length > SMALL);
@@ -55,7 +98,7 @@ pub(crate) fn bounded(response: ServiceResponse) -> ServiceResponse {
     let (response, body) = response.into_parts();
     let body = match body.try_into_bytes() {
         Ok(body) => body,
-        // It is not there yet, but read from a file.
+        // It is not there yet, but read from a file, or holds room already.
         Err(body) => return ServiceResponse::new(request, response.set_body(body)),
     };
     let held = request.app_data::<State>().map(|state| state.answers.hold(client(&request), body.len())).transpose();

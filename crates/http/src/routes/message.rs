@@ -7,6 +7,7 @@ use mango_domain::model::{ChatId, Rate};
 use mango_domain::{Error, FieldError};
 
 use super::link;
+use crate::answers;
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, Json, Query, State};
 use crate::limits::Limit;
@@ -46,13 +47,16 @@ pub(crate) async fn list_messages(
     let Caller { principal, rest: (Id(chat), Query(query)) } = caller;
     let request = query.into_domain()?;
     let page = state.use_cases.list_messages.run(&principal, chat, request).await?;
-    let mut response = HttpResponse::Ok();
-    if let Some(link) = link::next(chat, &request, &page) {
-        response.insert_header((header::LINK, link));
+    let size = answers::weight(&page.messages);
+    let link = link::next(chat, &request, &page);
+    let reply = move || -> Vec<_> {
+        page.messages.iter().map(|posted| MessageReply::seen_by(principal.user, posted)).collect()
+    };
+    let mut response = answers::write(&state, principal.user, size, reply).await?;
+    if let Some(link) = link.and_then(|link| link.parse().ok()) {
+        response.headers_mut().insert(header::LINK, link);
     }
-    let messages: Vec<MessageReply> =
-        page.messages.iter().map(|posted| MessageReply::seen_by(principal.user, posted)).collect();
-    Ok(response.json(messages))
+    Ok(response)
 }
 
 /// Send a message

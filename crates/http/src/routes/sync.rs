@@ -5,6 +5,7 @@ use actix_web::{HttpResponse, web};
 use mango_contract::sync::{SyncPayload, SyncReply};
 use mango_domain::model::Rate;
 
+use crate::answers;
 use crate::error::HttpError;
 use crate::extract::{Caller, Json, State};
 use crate::limits::Limit;
@@ -27,5 +28,7 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 pub(crate) async fn sync(state: State, caller: Caller<Json<SyncPayload>>) -> Result<HttpResponse, HttpError> {
     let Caller { principal, rest: Json(request) } = caller;
     let page = state.use_cases.sync.run(&principal, request).await?;
-    Ok(HttpResponse::Ok().json(SyncReply::seen_by(principal.user, &page)))
+    let last = page.chats.iter().filter_map(|changes| changes.chat.as_ref()?.last_message.as_ref());
+    let size = answers::weight(page.chats.iter().flat_map(|changes| &changes.messages).chain(last));
+    answers::write(&state, principal.user, size, move || SyncReply::seen_by(principal.user, &page)).await
 }

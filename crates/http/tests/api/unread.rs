@@ -137,6 +137,38 @@ async fn what_was_done_is_said_without_room_too() {
 }
 
 #[actix_web::test]
+async fn a_large_answer_is_written_without_keeping_others_waiting() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let chat = server.group(&ann, &[], 0).await;
+    // It takes long to write, since each character becomes six.
+    build::message(chat, ann.id).text(&"\u{1}".repeat(4 << 20)).add(&server.memory.stores()).await;
+    let sync = server.request(Method::POST, "/sync").bearer_auth(&ann.access).json(&json!({"chats": {}}));
+    let history = server.request(Method::GET, &format!("/message/{chat}")).bearer_auth(&ann.access);
+    for request in [history, sync] {
+        let begun = Instant::now();
+        let mut answer = Box::pin(server.send(request));
+        let mut longest = Duration::ZERO;
+        let answer = loop {
+            let asked = Instant::now();
+            let answered = tokio::select! {
+                answer = &mut answer => Some(answer),
+                health = server.get("/healthz") => {
+                    assert_eq!(health.status, 200);
+                    None
+                }
+            };
+            longest = longest.max(asked.elapsed());
+            if let Some(answer) = answered {
+                break answer;
+            }
+        };
+        assert_eq!(answer.status, 200);
+        assert!(longest < begun.elapsed() / 3, "{longest:?} of {:?}", begun.elapsed());
+    }
+}
+
+#[actix_web::test]
 async fn a_large_answer_is_whole_in_every_coding() {
     let server = Server::start().await;
     let (ann, chat) = somebody_with_much_to_read(&server, 1).await;
