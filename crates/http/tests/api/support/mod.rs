@@ -7,6 +7,7 @@ pub mod raw;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
@@ -125,6 +126,28 @@ impl Server {
     /// Sends a request and checks that its answer is documented.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         Answer::of(request.build().unwrap(), &self.client).await
+    }
+
+    /// Sends a request and meanwhile one small one after the other; the answer, the longest that one of the others took, and how long it
+    /// took in all.
+    pub async fn send_among_others(&self, request: RequestBuilder) -> (Answer, Duration, Duration) {
+        let begun = Instant::now();
+        let mut answer = Box::pin(self.send(request));
+        let mut longest = Duration::ZERO;
+        loop {
+            let asked = Instant::now();
+            let answered = tokio::select! {
+                answer = &mut answer => Some(answer),
+                health = self.get("/healthz") => {
+                    assert_eq!(health.status, 200);
+                    None
+                }
+            };
+            longest = longest.max(asked.elapsed());
+            if let Some(answer) = answered {
+                break (answer, longest, begun.elapsed());
+            }
+        }
     }
 
     /// GET without a token.
