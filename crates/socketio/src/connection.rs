@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::hub::Context;
 use crate::on::{self, Done, Verb};
+use crate::options::Options;
 use crate::outlet::{Outlet, ack_size};
 use crate::places::Place;
 use crate::rooms;
@@ -48,6 +49,32 @@ struct Reply {
     id: i64,
 }
 
+/// The events of a socket that wait to be handled or are being handled.
+#[derive(Default)]
+struct InFlight {
+    events: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl InFlight {
+    /// Adds an event of so many bytes; how many bytes there are with it.
+    fn add(&self, size: usize) -> usize {
+        self.events.fetch_add(1, Ordering::SeqCst);
+        self.bytes.fetch_add(size, Ordering::SeqCst).saturating_add(size)
+    }
+
+    fn remove(&self, size: usize) {
+        self.events.fetch_sub(1, Ordering::SeqCst);
+        self.bytes.fetch_sub(size, Ordering::SeqCst);
+    }
+
+    /// Whether they take more than the `part`th part of the room that there is for them.
+    fn exceed(&self, part: usize, options: &Options) -> bool {
+        let exceeds = |count: &AtomicUsize, most: usize| count.load(Ordering::SeqCst) > most / part;
+        exceeds(&self.events, options.max_incoming) || exceeds(&self.bytes, options.max_incoming_bytes)
+    }
+}
+
 /// A connected socket, apart from socketioxide: who it is and what is allowed.
 pub(crate) struct Connection {
     context: Arc<Context>,
@@ -59,8 +86,7 @@ pub(crate) struct Connection {
     closed: AtomicBool,
     /// What waits to be sent to the client.
     outlet: Option<Outlet>,
-    /// How many bytes wait to be handled or are being handled.
-    waiting: AtomicUsize,
+    in_flight: InFlight,
     /// The requests that are being handled and have not been answered.
     unanswered: Mutex<HashMap<u64, Reply>>,
     next_request: AtomicU64,
@@ -86,7 +112,7 @@ impl Connection {
             barred: OnceLock::new(),
             closed: AtomicBool::new(false),
             outlet,
-            waiting: AtomicUsize::new(0),
+            in_flight: InFlight::default(),
             unanswered: Mutex::default(),
             next_request: AtomicU64::new(0),
             _place: place,
@@ -187,6 +213,22 @@ impl Connection {
         }
     }
 
+    /// Has no more read from the client when its events take half of the room for them. The other half is for what has been read.
+    fn hold_back(&self) {
+        if let Some(outlet) = self.outlet.as_ref().filter(|_| self.in_flight.exceed(2, self.context.hub.options())) {
+            outlet.intake().shut();
+            // They may all have been handled in between.
+            self.read_on();
+        }
+    }
+
+    /// Has the client read from again, once its events take no more than a quarter of the room for them.
+    fn read_on(&self) {
+        if let Some(outlet) = self.outlet.as_ref().filter(|_| !self.in_flight.exceed(4, self.context.hub.options())) {
+            outlet.intake().open();
+        }
+    }
+
     /// What waits to be sent to the client.
     pub(crate) const fn outlet(&self) -> Option<&Outlet> {
         self.outlet.as_ref()
@@ -257,7 +299,8 @@ impl Connection {
         let Job { verb, text, reply } = *job;
         let outcome = if self.barred().is_some() { "dropped" } else { self.answer(verb, &text, reply).await };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
-        self.waiting.fetch_sub(text.len(), Ordering::Relaxed);
+        self.in_flight.remove(text.len());
+        self.read_on();
     }
 
     async fn answer(&self, verb: Verb, text: &str, reply: Option<Reply>) -> &'static str {

@@ -33,6 +33,7 @@ mod connect;
 mod connection;
 mod frames;
 mod hub;
+mod intake;
 mod on;
 mod options;
 mod outlet;

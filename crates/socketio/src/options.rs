@@ -25,8 +25,9 @@ pub struct Options {
     /// How many bytes may wait for all sockets together, what waits for several counted once. When there are more, those for whom most waits
     /// are hung up on; while there is half of it, the events of sockets for which anything over 1 KiB waits are not handled.
     pub max_backlog: usize,
-    /// How many events of one socket may wait to be handled. One more is refused with a 503 in its acknowledgement, or, when it asks
-    /// for none, gets the socket hung up on.
+    /// How many events of one socket may wait to be handled. From half of it on nothing more is read from the client, until a quarter is
+    /// left. One more, which was read before that, is refused with a 503 in its acknowledgement, or, when it asks for none, gets the socket
+    /// hung up on.
     pub max_incoming: usize,
     /// How many bytes these events, and those that are being handled, may have together; one more event is treated as above. This
     /// bounds the memory that what a socket has sent can take, and is taken only as far as it is used.

@@ -6,6 +6,8 @@
 //! ones have few bytes.
 //!
 //! All outlets together have a [`Backlog`]. What many of them wait to send is there once, so each has its share of it counted.
+//!
+//! In the other direction, nothing is read from a connection whose [`Intake`] is shut.
 
 #[cfg(test)]
 mod tests;
@@ -14,7 +16,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -23,6 +25,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::frames::Frames;
+use crate::intake::Intake;
 
 /// The most bytes of a packet that is not counted. 4,096 of them have 4 MiB.
 const SMALL: usize = 1024;
@@ -73,6 +76,8 @@ struct Shared {
     session: OnceLock<Outlet>,
     /// What was polled for and is left for the next polls.
     left: Mutex<Bytes>,
+    /// Whether anything is read from the client.
+    intake: Intake,
 }
 
 impl Outlet {
@@ -208,6 +213,11 @@ impl Outlet {
         self.shared.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether anything is read from the client.
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.shared.intake
+    }
+
     pub(crate) fn downgrade(&self) -> WeakOutlet {
         WeakOutlet(Arc::downgrade(&self.shared))
     }
@@ -280,6 +290,7 @@ impl<S> Metered<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        ready!(self.outlet.counted().intake().poll_open(cx));
         Pin::new(&mut self.connection).poll_read(cx, buffer)
     }
 }

@@ -19,10 +19,11 @@ use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 
 use crate::hub::PATH;
+use crate::intake::Paced;
 use crate::outlet::{Outlet, WeakOutlet, is_counted};
 
 /// What stands between the packets of a body (Engine.IO 4).
-const SEPARATOR: u8 = 0x1e;
+pub(crate) const SEPARATOR: u8 = 0x1e;
 
 /// The most packets that python-engineio takes in one answer; one more, and it breaks off.
 const PYTHON_TAKES: usize = 16;
@@ -59,6 +60,8 @@ enum Kind {
         outlet: Outlet,
         takes: usize,
     },
+    /// A session that polls sends something.
+    Post(Outlet),
     /// A session asks for a WebSocket, but has to poll for the rest of an answer first.
     TooEarly,
     Other,
@@ -90,9 +93,10 @@ where
                 let body = Bytes::from_static(br#"{"code":3,"message":"Bad request"}"#);
                 return Box::pin(ready(Ok(answer(StatusCode::BAD_REQUEST, body))));
             }
-            Kind::Begin(_) | Kind::Other => {}
+            Kind::Begin(_) | Kind::Post(_) | Kind::Other => {}
         }
-        let answer = self.inner.call(request);
+        let sender = if let Kind::Post(outlet) = &kind { Some(outlet.clone()) } else { None };
+        let answer = self.inner.call(request.map(|body| Paced::new(body, sender)));
         let polling = Arc::clone(&self.polling);
         Box::pin(async move {
             let Ok(answer) = answer.await;
@@ -108,7 +112,7 @@ where
                     head.headers.insert(CONTENT_LENGTH, body.len().into());
                     note_poll(&outlet, &body);
                 }
-                Kind::TooEarly | Kind::Other => {}
+                Kind::Post(_) | Kind::TooEarly | Kind::Other => {}
             }
             Ok(Response::from_parts(head, Full::new(body)))
         })
@@ -142,6 +146,9 @@ impl Service {
         let polls = value("transport").is_some_and(|(_, transport)| transport == "polling");
         let session = value("sid").map(|(_, sid)| sid.parse::<Sid>());
         match session {
+            Some(Ok(session)) if polls && request.method() == Method::POST => {
+                self.polling.find(session).map_or(Kind::Other, Kind::Post)
+            }
             _ if request.method() != Method::GET => Kind::Other,
             None if polls => {
                 let outlet = Outlet::of_polling();

@@ -79,18 +79,19 @@ impl Mailbox {
             return self.refuse(verb, call, &problem, !context.hub.closing().is_cancelled());
         }
         let size = call.text.len();
-        let waiting = self.connection.waiting.fetch_add(size, Ordering::Relaxed).saturating_add(size);
+        let bytes = self.connection.in_flight.add(size);
         let overflow = match &*self.lock() {
             None => false,
             Some(sender) => match sender.try_reserve() {
-                Ok(place) if waiting <= context.hub.options().max_incoming_bytes => {
+                Ok(place) if bytes <= context.hub.options().max_incoming_bytes => {
+                    self.connection.hold_back();
                     return place.send(Box::new(Job { verb, text: call.text, reply: call.reply }));
                 }
                 Ok(_) | Err(TrySendError::Full(())) => true,
                 Err(TrySendError::Closed(())) => false,
             },
         };
-        self.connection.waiting.fetch_sub(size, Ordering::Relaxed);
+        self.connection.in_flight.remove(size);
         self.refuse(verb, call, &Problem::unavailable(RETRY_AFTER), overflow);
     }
 
@@ -112,6 +113,8 @@ impl Mailbox {
         self.lock().take();
         if let Some(outlet) = &self.connection.outlet {
             outlet.wake();
+            // What comes is not kept any more.
+            outlet.intake().open();
         }
     }
 

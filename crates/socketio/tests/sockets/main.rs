@@ -10,6 +10,7 @@
 mod support;
 
 mod authorization;
+mod backpressure;
 mod connecting;
 mod delivery;
 mod events;

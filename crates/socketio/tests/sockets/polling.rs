@@ -3,66 +3,11 @@
 use std::time::Duration;
 
 use mango_socketio::Options;
-use reqwest::{Client as Http, Response, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{Connecting, Person, World, limits};
-
-/// A client that polls.
-struct Poller {
-    http: Http,
-    url: String,
-}
-
-impl Poller {
-    async fn open(world: &World, path: &str, token: Option<&str>) -> Self {
-        Self::open_as(world, path, token, "").await
-    }
-
-    async fn open_as(world: &World, path: &str, token: Option<&str>, agent: &str) -> Self {
-        let http = Http::builder().user_agent(agent).build().unwrap();
-        let url = format!("http://{}{path}?EIO=4&transport=polling", world.address);
-        let mut request = http.get(&url);
-        if let Some(token) = token {
-            request = request.header("auth", token);
-        }
-        let opened = request.send().await.unwrap().text().await.unwrap();
-        let opened: Value = serde_json::from_str(opened.strip_prefix('0').unwrap()).unwrap();
-        assert_eq!(opened["upgrades"], json!(["websocket"]));
-        let poller = Self { http, url: format!("{url}&sid={}", opened["sid"].as_str().unwrap()) };
-        poller.post("40").await;
-        poller
-    }
-
-    async fn connect(world: &World, person: &Person) -> Self {
-        let poller = Self::open(world, "/ws/socket.io/", Some(&person.token)).await;
-        assert!(poller.poll().await[0].starts_with("40"));
-        poller
-    }
-
-    async fn send(&self, body: impl Into<String>) -> Response {
-        self.http.post(&self.url).body(body.into()).send().await.unwrap()
-    }
-
-    async fn post(&self, body: impl Into<String>) {
-        assert_eq!(self.send(body).await.status(), StatusCode::OK);
-    }
-
-    /// The next packets that are not pings, which it answers.
-    async fn poll(&self) -> Vec<String> {
-        loop {
-            let body = self.http.get(&self.url).send().await.unwrap().text().await.unwrap();
-            let (pings, packets): (Vec<_>, Vec<_>) = body.split('\u{1e}').partition(|packet| *packet == "2");
-            if !pings.is_empty() {
-                self.post("3").await;
-            }
-            if !packets.is_empty() {
-                return packets.into_iter().map(str::to_owned).collect();
-            }
-        }
-    }
-}
+use crate::support::{Connecting, Poller, World, limits};
 
 #[tokio::test]
 async fn a_polling_client_sends_and_receives() {

@@ -103,6 +103,14 @@ impl Client {
         self.socket.send(Message::text(frame.into())).await.unwrap();
     }
 
+    /// Sends text frames in one go.
+    pub async fn send_together(&mut self, frames: impl Iterator<Item = String>) {
+        for frame in frames {
+            self.socket.feed(Message::text(frame)).await.unwrap();
+        }
+        self.socket.flush().await.unwrap();
+    }
+
     /// Sends one binary frame, an attachment.
     pub async fn send_binary(&mut self, bytes: &'static [u8]) {
         self.socket.send(Message::Binary(Bytes::from_static(bytes))).await.unwrap();
@@ -233,7 +241,8 @@ impl Client {
     }
 }
 
-fn acknowledgement(packet: &str) -> Option<(u64, Value)> {
+/// The number and the answer in a packet that is an acknowledgement.
+pub fn acknowledgement(packet: &str) -> Option<(u64, Value)> {
     let (ack, answer) = packet.strip_prefix("43")?.split_once('[')?;
     let [answer]: [Value; 1] = serde_json::from_str(&format!("[{answer}")).unwrap();
     Some((ack.parse().unwrap(), answer))

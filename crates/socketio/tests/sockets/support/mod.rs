@@ -1,6 +1,7 @@
 //! A server over the ports in memory, users of it, and clients.
 
 mod client;
+mod poller;
 mod ports;
 mod wire;
 
@@ -28,7 +29,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use client::{Client, Connecting};
+pub use client::{Client, Connecting, acknowledgement};
+pub use poller::Poller;
 pub use ports::{Gate, HeldChats, PanickingLikes};
 use ports::{HeldMessages, WatchedPresence};
 use wire::Wire;
