@@ -29,7 +29,7 @@ pub struct SyncPayload {
     #[serde(default)]
     #[schema(minimum = 0)]
     pub users_since: Option<i64>,
-    /// How many messages to tell at the most: 1 to 1000, 200 if not given. Fewer are told where they have more than 1 MiB of content.
+    /// How many messages to tell at the most: 1 to 1000, 200 if not given. Fewer come where they have more than 1 MiB of content or 2,000 likes.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 1000, default = 200)]
     pub limit: Option<i64>,

@@ -59,6 +59,8 @@ impl SyncRequest {
     pub const MAX_USERS: u32 = 200;
     /// How many bytes of content an answer has at the most, unless a single message has more.
     pub const MAX_BYTES: usize = 1 << 20;
+    /// How many likes the messages of an answer have together at the most, unless a single message has more.
+    pub const MAX_LIKES: usize = 2_000;
 
     /// Checks a request.
     ///
@@ -109,7 +111,7 @@ impl SyncRequest {
     ///
     /// Versions have no holes and no two changes share one, so that a range of versions holds at most as many messages as it is
     /// long. That is how the answer is kept to its limit before any message is looked at; the store then keeps the plan to
-    /// [`MAX_MEMBERS`](Self::MAX_MEMBERS) and [`MAX_BYTES`](Self::MAX_BYTES) by what it finds.
+    /// [`MAX_MEMBERS`](Self::MAX_MEMBERS), [`MAX_BYTES`](Self::MAX_BYTES) and [`MAX_LIKES`](Self::MAX_LIKES) by what it finds.
     #[must_use]
     pub fn plan(&self, epoch: &Epoch, profiles: ProfileVersion, chats: &[(ChatId, Version)]) -> SyncPlan {
         let there: BTreeMap<ChatId, Version> = chats.iter().copied().collect();

@@ -6,6 +6,7 @@ mod pages;
 mod phones;
 mod photos;
 mod secrets;
+mod sync;
 mod texts;
 
 use mango_domain::FieldError;

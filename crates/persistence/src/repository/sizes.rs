@@ -10,11 +10,58 @@ use mango_domain::model::{ChatId, SyncPlan, SyncRange, SyncRequest, Version, Wei
 use mango_domain::ports::ChatPage;
 
 use super::super::Conn;
-use super::super::schema::{chats, members, messages};
+use super::super::schema::{chats, likes, members, messages};
 
 define_sql_function! {
     /// How many bytes a text has, which both databases know without reading it.
     fn octet_length(text: Text) -> Integer;
+}
+
+/// A message that is not read yet.
+struct Unread {
+    id: i64,
+    chat: ChatId,
+    version: Version,
+    bytes: usize,
+}
+
+impl From<(i64, i64, i64, i32)> for Unread {
+    fn from((id, chat, version, bytes): (i64, i64, i64, i32)) -> Self {
+        Self { id, chat: ChatId::new(chat), version: Version::new(version), bytes: size(bytes) }
+    }
+}
+
+/// The messages of an answer before they are read: those in its ranges, and the last ones of the chats that it tells whole.
+struct Messages {
+    /// In order of chat and version.
+    changed: Vec<Unread>,
+    last: Vec<Unread>,
+}
+
+impl Messages {
+    fn weights(&self, weight: impl Fn(&Unread) -> usize) -> Weights {
+        let mut weights = Weights::default();
+        for message in &self.changed {
+            weights.messages.entry(message.chat).or_default().push((message.version, weight(message)));
+        }
+        weights.last.extend(self.last.iter().map(|message| (message.chat, weight(message))));
+        weights
+    }
+
+    /// Their ids in the order in which the plan tells them. A last message is told with its chat, and again as a change.
+    fn told(&self, plan: &SyncPlan) -> Vec<i64> {
+        let last: HashMap<ChatId, i64> = self.last.iter().map(|message| (message.chat, message.id)).collect();
+        let mut changed: HashMap<ChatId, Vec<&Unread>> = HashMap::new();
+        for message in &self.changed {
+            changed.entry(message.chat).or_default().push(message);
+        }
+        let of_range = |range: &SyncRange| {
+            let messages = changed.remove(&range.chat).unwrap_or_default().into_iter();
+            let inside = messages.take_while(|message| message.version <= range.reached).map(|message| message.id);
+            last.get(&range.chat).copied().into_iter().chain(inside).collect::<Vec<_>>()
+        };
+        plan.ranges.iter().flat_map(of_range).collect()
+    }
 }
 
 /// Keeps the plan to the size of an answer, and gives the ids of the messages that it still has.
@@ -24,20 +71,34 @@ pub(super) async fn fit(conn: &mut Conn, plan: &mut SyncPlan) -> QueryResult<Vec
         plan.halve();
         whole = ids(plan.whole());
     }
-    let found = changed(conn, &plan.ranges).await?;
-    let mut weights = Weights::default();
-    for (_, chat, version, bytes) in &found {
-        weights.messages.entry(ChatId::new(*chat)).or_default().push((Version::new(*version), size(*bytes)));
+    let messages = Messages { changed: changed(conn, &plan.ranges).await?, last: last_messages(conn, whole).await? };
+    plan.keep_to_bytes(&messages.weights(|message| message.bytes));
+    let likes = likes(conn, messages.told(plan)).await?;
+    plan.keep_to_likes(&messages.weights(|message| likes.get(&message.id).copied().unwrap_or(usize::MAX)));
+    let reached: HashMap<ChatId, Version> = plan.ranges.iter().map(|range| (range.chat, range.reached)).collect();
+    let told = messages.changed.into_iter();
+    let told = told.filter(|message| reached.get(&message.chat).is_some_and(|reached| message.version <= *reached));
+    Ok(told.map(|message| message.id).collect())
+}
+
+/// How many likes the messages have, in their order and for as many of them as have no more together than an answer takes, but of the
+/// first one at least. The database stops counting there, so that it looks at no more likes than that however many there are; then
+/// only half of the messages are looked at.
+async fn likes(conn: &mut Conn, mut messages: Vec<i64>) -> QueryResult<HashMap<i64, usize>> {
+    let most = i64::try_from(SyncRequest::MAX_LIKES).unwrap_or(i64::MAX);
+    while !messages.is_empty() {
+        let found = likes::table.filter(likes::message_id.eq_any(messages.clone())).limit(most + 1);
+        let found: Vec<i64> = found.select(likes::message_id).load(conn).await?;
+        if messages.len() == 1 || found.len() <= SyncRequest::MAX_LIKES {
+            let mut counts: HashMap<i64, usize> = messages.into_iter().map(|message| (message, 0)).collect();
+            for message in found {
+                *counts.entry(message).or_default() += 1;
+            }
+            return Ok(counts);
+        }
+        messages.truncate(messages.len() / 2);
     }
-    for (chat, bytes) in last_messages(conn, whole).await? {
-        weights.last.insert(ChatId::new(chat), size(bytes));
-    }
-    plan.keep_to_bytes(&weights);
-    let reached =
-        |chat: i64| plan.ranges.iter().find(|range| range.chat.get() == chat).map(|range| range.reached.get());
-    let told =
-        found.into_iter().filter(|(_, chat, version, _)| reached(*chat).is_some_and(|reached| *version <= reached));
-    Ok(told.map(|(id, ..)| id).collect())
+    Ok(HashMap::new())
 }
 
 /// How many of these chats, from the first on, fit in a [`ChatPage`].
@@ -48,8 +109,9 @@ pub(super) async fn fitting(conn: &mut Conn, mut chats: Vec<i64>) -> QueryResult
     while chats.len() > 1 && have_more_members(conn, &chats, ChatPage::MAX_MEMBERS).await? {
         chats.truncate(chats.len() / 2);
     }
-    let sizes: HashMap<i64, i32> = last_messages(conn, chats.clone()).await?.into_iter().collect();
-    let sizes = chats.iter().map(|chat| sizes.get(chat).copied().map_or(0, size));
+    let last = last_messages(conn, chats.clone()).await?;
+    let sizes: HashMap<i64, usize> = last.into_iter().map(|message| (message.chat.get(), message.bytes)).collect();
+    let sizes = chats.iter().map(|chat| sizes.get(chat).copied().unwrap_or_default());
     let sums = sizes.scan(0, |sum, bytes| {
         *sum += bytes;
         Some(*sum)
@@ -64,8 +126,8 @@ async fn have_more_members(conn: &mut Conn, chats: &[i64], max: usize) -> QueryR
     Ok(beyond.select(members::user_id).get_result::<i64>(conn).await.optional()?.is_some())
 }
 
-/// Id, chat, version and size of the messages in the ranges, in order of chat and version.
-async fn changed(conn: &mut Conn, ranges: &[SyncRange]) -> QueryResult<Vec<(i64, i64, i64, i32)>> {
+/// The messages in the ranges, in order of chat and version.
+async fn changed(conn: &mut Conn, ranges: &[SyncRange]) -> QueryResult<Vec<Unread>> {
     let Some(last) = ranges.last() else {
         return Ok(Vec::new());
     };
@@ -79,19 +141,22 @@ async fn changed(conn: &mut Conn, ranges: &[SyncRange]) -> QueryResult<Vec<(i64,
         let inside = messages::version.gt(after.get()).and(messages::version.le(reached.get()));
         query = query.or_filter(messages::chat_id.eq(chat.get()).and(inside));
     }
-    let mut rows: Vec<(i64, i64, i64, i32)> = query.load(conn).await?;
-    rows.sort_unstable_by_key(|(_, chat, version, _)| (*chat, *version));
-    Ok(rows)
+    let rows: Vec<(i64, i64, i64, i32)> = query.load(conn).await?;
+    let mut messages: Vec<Unread> = rows.into_iter().map(Unread::from).collect();
+    messages.sort_unstable_by_key(|message| (message.chat, message.version));
+    Ok(messages)
 }
 
-/// The sizes of the newest messages of those of the chats that have any.
-async fn last_messages(conn: &mut Conn, ids: Vec<i64>) -> QueryResult<Vec<(i64, i32)>> {
+/// The newest messages of those of the chats that have any.
+async fn last_messages(conn: &mut Conn, ids: Vec<i64>) -> QueryResult<Vec<Unread>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     let last = messages::chat_id.eq(chats::id).and(messages::seq.eq(chats::last_seq));
     let chats = chats::table.inner_join(messages::table.on(last)).filter(chats::id.eq_any(ids));
-    chats.select((chats::id, octet_length(messages::content))).load(conn).await
+    let columns = (messages::id, messages::chat_id, messages::version, octet_length(messages::content));
+    let rows: Vec<(i64, i64, i64, i32)> = chats.select(columns).load(conn).await?;
+    Ok(rows.into_iter().map(Unread::from).collect())
 }
 
 fn ids(chats: Vec<ChatId>) -> Vec<i64> {

@@ -58,14 +58,18 @@ fn fit(state: &State, plan: &mut SyncPlan, user: UserId) {
     while plan.whole().iter().map(members).sum::<usize>() > SyncRequest::MAX_MEMBERS {
         plan.halve();
     }
+    plan.keep_to_bytes(&weights(state, plan, user, |entry| entry.message.body.content().len()));
+    plan.keep_to_likes(&weights(state, plan, user, |entry| entry.likes.len()));
+}
+
+fn weights(state: &State, plan: &SyncPlan, user: UserId, weight: impl Fn(&Entry) -> usize) -> Weights {
     let mut weights = Weights::default();
-    let weight = |entry: &Entry| entry.message.body.content().len();
     for (range, room) in plan.ranges.iter().filter_map(|range| Some((range, state.room(range.chat, user)?))) {
         let changed = changed(room, range).map(|entry| (entry.message.version, weight(entry)));
         weights.last.extend(room.messages.last().map(|entry| (range.chat, weight(entry))));
         weights.messages.insert(range.chat, changed.collect());
     }
-    plan.keep_to_bytes(&weights);
+    weights
 }
 
 /// The messages in a range, in order of version.

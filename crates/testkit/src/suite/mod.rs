@@ -131,6 +131,7 @@ macro_rules! contract_suite {
             pages_of_changes_add_up
             an_answer_is_kept_to_a_size
             an_answer_is_kept_to_so_many_members
+            an_answer_is_kept_to_so_many_likes
             an_answer_leaves_nothing_out_while_chats_change
             gone_chats_and_pins_are_told
             a_client_from_elsewhere_is_reset

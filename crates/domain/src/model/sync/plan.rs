@@ -22,10 +22,10 @@ pub struct SyncPlan {
     pub more: bool,
 }
 
-/// How many bytes of content an answer would have.
+/// What the messages of an answer would weigh, in bytes of content or in likes.
 #[derive(Debug, Clone, Default)]
 pub struct Weights {
-    /// The last message of each chat that is told whole, where it has one.
+    /// The last message of each chat that is told whole, where it has one. It comes with the chat, beside the messages in the ranges.
     pub last: BTreeMap<ChatId, usize>,
     /// The messages in the ranges, in order of version.
     pub messages: BTreeMap<ChatId, Vec<(Version, usize)>>,
@@ -61,11 +61,21 @@ impl SyncPlan {
 
     /// Keeps to [`SyncRequest::MAX_BYTES`]: what comes after the first message that does not fit is left for the next answer. The
     /// first of all fits whatever its size, so that every answer leads on.
-    pub fn keep_to_bytes(&mut self, weights: &Weights) {
-        let mut taken = 0;
-        let mut fits = |bytes: usize| {
-            let fits = taken == 0 || taken + bytes <= SyncRequest::MAX_BYTES;
-            taken += bytes;
+    pub fn keep_to_bytes(&mut self, bytes: &Weights) {
+        self.keep_to(SyncRequest::MAX_BYTES, bytes);
+    }
+
+    /// Keeps to [`SyncRequest::MAX_LIKES`] in the same way: the first message that is liked fits whoever likes it. One whose likes were not
+    /// counted, because those before it have so many, weighs more than there is room for.
+    pub fn keep_to_likes(&mut self, likes: &Weights) {
+        self.keep_to(SyncRequest::MAX_LIKES, likes);
+    }
+
+    fn keep_to(&mut self, max: usize, weights: &Weights) {
+        let mut taken = 0_usize;
+        let mut fits = |weight: usize| {
+            let fits = taken == 0 || taken.saturating_add(weight) <= max;
+            taken = taken.saturating_add(weight);
             fits
         };
         for (at, range) in self.ranges.iter_mut().enumerate() {
@@ -75,8 +85,10 @@ impl SyncPlan {
                 self.more = true;
                 return;
             }
-            let mut messages = weights.messages.get(&range.chat).into_iter().flatten();
-            if let Some((version, _)) = messages.find(|(_, bytes)| !fits(*bytes)) {
+            let messages = weights.messages.get(&range.chat).into_iter().flatten();
+            // What was cut before for another reason stays cut.
+            let mut messages = messages.take_while(|(version, _)| *version <= range.reached);
+            if let Some((version, _)) = messages.find(|(_, weight)| !fits(*weight)) {
                 // All that changed before this message is told, and not only up to the message before it.
                 range.reached = Version::new(version.get() - 1);
                 range.more = true;

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use mango_domain::model::{SyncPage, SyncRequest, UserId};
+use mango_domain::model::{PageRequest, SyncPage, SyncRequest, UserId};
 
 use super::{like, sync};
 use crate::Stores;
 use crate::build::{group, message, moment, users};
+use crate::suite::together;
 
 /// A page of any length leads, page by page, to the same as one page of all.
 pub async fn pages_of_changes_add_up(stores: Stores) {
@@ -106,6 +107,74 @@ pub async fn an_answer_is_kept_to_a_size(stores: Stores) {
     let told: BTreeMap<_, _> = told.map(|told| (told.message.id, told.message.body.clone())).collect();
     assert_eq!(told, said);
     assert!(pages.len() <= 8, "{} pages", pages.len());
+}
+
+/// An answer has so many likes, those of the last messages of chats included, and is cut where there are more: within a chat or between
+/// two. A message that has more than that comes with all of them, and with no other that is liked. Those who go on from one answer to
+/// the next know in the end what there is, also when likes are given and taken back meanwhile.
+pub async fn an_answer_is_kept_to_so_many_likes(stores: Stores) {
+    const MANY: u32 = 2_001;
+    const SOME: usize = 250;
+    let ids = users(&stores, MANY).await;
+    // The likers of each message, chat by chat, of which the last one is the most recently active.
+    let mut said = Vec::new();
+    for (n, likers) in
+        [vec![0, 0, 1], vec![ids.len(), 3], vec![SOME; 7], vec![0, SOME, 0, SOME], vec![]].into_iter().enumerate()
+    {
+        let at = moment(i64::try_from(n).expect("a small number"));
+        let chat = group(ids[0], &ids).at(at).add(&stores).await;
+        for likers in likers {
+            said.push((message(chat, ids[1]).at(at).add(&stores).await.id, likers));
+        }
+    }
+    together(ids.iter().enumerate().map(|(n, liker)| {
+        let (stores, said, liker) = (stores.clone(), said.clone(), *liker);
+        async move {
+            for (message, _) in said.into_iter().filter(|(_, likers)| n < *likers) {
+                like(&stores, message, liker).await;
+            }
+        }
+    }))
+    .await;
+    let pages = read(&stores, ids[0], 1000).await;
+    for (n, page) in pages.iter().enumerate() {
+        let last = page.chats.iter().filter_map(|chat| chat.chat.as_ref()?.last_message.as_ref());
+        let likes = page.chats.iter().flat_map(|chat| &chat.messages).chain(last).map(|told| told.likes.len());
+        let likes: Vec<usize> = likes.filter(|likes| *likes > 0).collect();
+        let sum: usize = likes.iter().sum();
+        assert!(sum <= SyncRequest::MAX_LIKES || likes.len() == 1, "page {n}: {likes:?}");
+    }
+    let told = pages.iter().flat_map(|page| &page.chats).flat_map(|chat| &chat.messages);
+    let told: BTreeMap<_, _> = told.map(|told| (told.message.id, told.likes.len())).collect();
+    assert_eq!(told, said.iter().copied().collect());
+    assert!((4..=10).contains(&pages.len()), "{} pages", pages.len());
+
+    let (mut known, mut messages, mut likers) = (BTreeMap::new(), BTreeMap::new(), ids.iter().take(3));
+    loop {
+        let page = sync(&stores, ids[0], known.clone(), Some(1000)).await;
+        for chat in page.chats {
+            known.insert(chat.id, chat.version.get());
+            messages.extend(chat.messages.into_iter().map(|told| (told.message.id, told)));
+        }
+        if !page.more {
+            break;
+        }
+        // A like is given here and taken back there: the messages have other versions and are told again.
+        if let Some(liker) = likers.next() {
+            for (message, _) in said.iter().step_by(3) {
+                like(&stores, *message, *liker).await;
+            }
+        }
+    }
+    assert_eq!(likers.len(), 0, "there was nothing to go on with");
+    assert_eq!(messages.len(), said.len());
+    for chat in known.into_keys() {
+        let all = PageRequest::parse(Some(200), None, None).expect("a valid request");
+        let fresh = stores.messages.page(chat, ids[0], all).await.expect("read history").expect("a member reads");
+        for told in fresh.messages {
+            assert_eq!(messages.get(&told.message.id), Some(&told));
+        }
+    }
 }
 
 /// An answer tells chats whole up to so many members together, of whom each chat has all.
