@@ -8,6 +8,9 @@
 
 #[path = "../support/client.rs"]
 mod client;
+// Which cores a process has is for Linux to say.
+#[cfg(target_os = "linux")]
+mod crowds;
 mod events;
 mod log;
 mod objects;
