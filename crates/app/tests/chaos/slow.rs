@@ -11,23 +11,53 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::people::{SOON, Socket, User};
 use crate::support::Server;
 
-/// How many messages are measured at a time.
-const MESSAGES: usize = 400;
+/// How many messages are measured at a time, and their size: so large that a reader that reads nothing is hung up on before it has missed
+/// a heartbeat, also on a machine with other things to do.
+const MESSAGES: usize = 200;
+const SIZE: usize = 16 * 1024;
 
-/// The 99th percentile of the time from sending a message until another member has it.
-async fn p99(sender: &mut Socket, receiver: &mut Socket, chat: i64) -> Duration {
-    let content = "x".repeat(8 * 1024);
-    let mut times = Vec::new();
-    for _ in 0..MESSAGES {
-        let start = Instant::now();
-        let message = json!({ "chat_id": chat, "content": content, "message_type": "text" });
-        let ack = sender.call("send_message", json!({ "message": message })).await;
-        assert_eq!(ack["ok"], true, "{ack}");
-        while !receiver.packet().await.expect("a packet").contains("new_message") {}
-        times.push(start.elapsed());
+/// A busy room on a server: one who sends, one who is sent to, and a third member.
+struct Room {
+    sender: Socket,
+    receiver: Socket,
+    third: User,
+    chat: i64,
+}
+
+impl Room {
+    async fn new(server: &Server) -> Self {
+        let mut users = Vec::new();
+        for n in 0..3 {
+            users.push(User::sign_up(server.url(), &format!("+3161234567{n}"), None).await);
+        }
+        let ids: Vec<i64> = users.iter().map(|user| user.id).collect();
+        let mut sender = Socket::connect(server.url(), &users[0]).await;
+        let receiver = Socket::connect(server.url(), &users[1]).await;
+        let chat = json!({ "name": "Busy", "is_group": true, "members_array": ids });
+        let chat = sender.call("create_chat", json!({ "chat": chat })).await["chat"]["id"].as_i64().unwrap();
+        Self { sender, receiver, third: users.remove(2), chat }
     }
+
+    /// The 99th percentile of the time from sending a message until another member has it.
+    async fn p99(&mut self) -> Duration {
+        let content = "x".repeat(SIZE);
+        let mut times = Vec::new();
+        for _ in 0..MESSAGES {
+            let start = Instant::now();
+            let message = json!({ "chat_id": self.chat, "content": content, "message_type": "text" });
+            let ack = self.sender.call("send_message", json!({ "message": message })).await;
+            assert_eq!(ack["ok"], true, "{ack}");
+            while !self.receiver.packet().await.expect("a packet").contains("new_message") {}
+            times.push(start.elapsed());
+        }
+        times.sort_unstable();
+        times[MESSAGES * 99 / 100]
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
-    times[MESSAGES * 99 / 100]
+    times[times.len() / 2]
 }
 
 /// A socket that is let in and then reads nothing.
@@ -53,40 +83,35 @@ fn resident_kib(server: &Server) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_harms_nobody_else_and_is_disconnected() {
-    let server = Server::start(&[]);
-    let mut users = Vec::new();
-    for n in 0..3 {
-        users.push(User::sign_up(server.url(), &format!("+3161234567{n}"), None).await);
-    }
-    let ids: Vec<i64> = users.iter().map(|user| user.id).collect();
-    let (mut sender, mut receiver) =
-        (Socket::connect(server.url(), &users[0]).await, Socket::connect(server.url(), &users[1]).await);
-    let chat = json!({ "name": "Busy", "is_group": true, "members_array": ids });
-    let chat = sender.call("create_chat", json!({ "chat": chat })).await["chat"]["id"].as_i64().unwrap();
+    // The same room on another server, without slow readers. Both are measured in turns, so that what else the machine does harms both.
+    let (server, other) = (Server::start(&[]), Server::start(&[]));
+    let (mut room, mut quiet) = (Room::new(&server).await, Room::new(&other).await);
     // The first ones warm up.
-    p99(&mut sender, &mut receiver, chat).await;
-    let without = p99(&mut sender, &mut receiver, chat).await;
+    room.p99().await;
+    quiet.p99().await;
     let (resident, open) = (resident_kib(&server), connections(&server));
 
     let mut slow = Vec::new();
     for _ in 0..10 {
-        slow.push(sleeper(server.url(), &users[2]).await);
+        slow.push(sleeper(server.url(), &room.third).await);
     }
-    let (mut with, mut sent) = (Duration::MAX, 0);
+    let (mut with, mut without) = (Vec::new(), Vec::new());
     // Until what the operating system buffers for them is full, and then what Mango buffers.
     while !hung_up(&server).await {
-        with = with.min(p99(&mut sender, &mut receiver, chat).await);
-        sent += MESSAGES;
-        assert!(sent < 20_000, "a reader that reads nothing is still connected");
+        with.push(room.p99().await);
+        without.push(quiet.p99().await);
+        assert!(with.len() * MESSAGES < 20_000, "a reader that reads nothing is still connected");
     }
-    // A floor, since the time of a commit varies more than that.
-    let limit = (without * 2).max(Duration::from_millis(20));
+    let sent = with.len() * MESSAGES;
+    let (with, without) = (median(with), median(without));
+    // The medians are within a fifth of each other when four others want each core; the rest is for machines on which a commit takes no time.
+    let limit = without * 2 + Duration::from_millis(5);
     assert!(with <= limit, "p99 is {without:?} without slow readers and {with:?} with them");
     let grown = resident_kib(&server).saturating_sub(resident);
     println!(
-        "p99 {without:?} without, {with:?} with ten slow readers, hung up after {sent} messages of 8 KiB, {grown} KiB more"
+        "p99 {without:?} without, {with:?} with ten slow readers, hung up after {sent} messages of 16 KiB, {grown} KiB more"
     );
-    // 4,096 packets of 8 KiB, which all of them share.
+    // 32 MiB of packets, which all of them share.
     assert!(grown < 200 * 1024, "ten slow sockets took {grown} KiB");
     // Their connections are broken off, although nothing can be written to them that would say so.
     let start = Instant::now();
