@@ -34,6 +34,9 @@ use crate::rooms;
 /// Why nobody is let in any more.
 const SHUTTING_DOWN: &str = "the server is shutting down";
 
+/// How many times in a row a socket is not let in over one connection before the connection is closed.
+const MOST_REFUSED: usize = 8;
+
 /// Opens the namespace.
 pub(crate) fn register(io: &SocketIo, namespace: &'static str, context: &Arc<Context>) {
     let admission = Arc::clone(context);
@@ -76,6 +79,12 @@ async fn admit(
             tracing::error!(error = chain(failure), "a socket could not be let in");
         }
         metrics::counter!("mango_sockets_refused_total").increment(1);
+        if let Some(outlet) = socket.req_parts().extensions.get::<Outlet>()
+            && outlet.note_refused() == MOST_REFUSED
+        {
+            // Whoever is refused has no reason to try it again over the same connection, again and again.
+            context.hub.break_off(socket.id, outlet.clone());
+        }
         Problem::from(&error).detail
     })
 }

@@ -268,6 +268,12 @@ impl Hub {
         });
     }
 
+    /// Closes a connection, and waits for nothing.
+    pub(crate) fn break_off(&self, sid: Sid, outlet: Outlet) {
+        let hub = self.clone();
+        tokio::spawn(async move { hub.close(sid, &outlet).await });
+    }
+
     /// Closes a connection.
     async fn close(&self, sid: Sid, outlet: &Outlet) {
         match outlet.wire() {
@@ -276,12 +282,12 @@ impl Hub {
         }
     }
 
-    /// Takes note that a session has ended.
-    pub(crate) fn note_end(&self, session: SessionId) {
+    /// Takes note that sessions have ended.
+    pub(crate) fn note_ends(&self, sessions: &[SessionId]) {
         let now = Instant::now();
         let mut ended = self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.retain(|_, since| now.duration_since(*since) < ENDED_MEMORY);
-        ended.insert(session, now);
+        ended.extend(sessions.iter().map(|session| (*session, now)));
     }
 
     /// Whether a session has ended lately.

@@ -30,6 +30,10 @@ use crate::intake::Intake;
 /// The most bytes of a packet that is not counted. 4,096 of them have 4 MiB.
 const SMALL: usize = 1024;
 
+/// The most bytes that are read from a client before it has been let in. All that it has to say until then is its token, and all of it can
+/// come back to it in answers.
+pub(crate) const BEFORE_LET_IN: usize = 64 * 1024;
+
 /// The bytes that wait in all outlets together. A copy is the same backlog.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Backlog(Arc<AtomicUsize>);
@@ -64,6 +68,12 @@ struct Shared {
     backlog: OnceLock<Backlog>,
     /// How many sockets have been let in over the connection, one after the other.
     let_in: AtomicU64,
+    /// Whether the connection is to carry a WebSocket.
+    is_websocket: AtomicBool,
+    /// How many bytes were read from the client before it was let in.
+    received: AtomicUsize,
+    /// How many times in a row it was not let in.
+    refused: AtomicUsize,
     /// All bytes that the connection has ever taken, for seeing whether the client reads on.
     taken: AtomicU64,
     /// Whether the connection takes nothing at the moment.
@@ -106,6 +116,11 @@ impl Outlet {
             let _ = session.shared.wire.set(wire.clone());
         }
         let _ = self.shared.session.set(session.clone());
+    }
+
+    /// Takes note that the connection is to carry a WebSocket.
+    pub(crate) fn note_websocket(&self) {
+        self.shared.is_websocket.store(true, Ordering::Relaxed);
     }
 
     /// Makes room for a packet; says no, and makes none, when more than `limit` would wait. A packet for which nothing else has to
@@ -158,6 +173,19 @@ impl Outlet {
     /// Takes note that a socket is let in.
     pub(crate) fn note_let_in(&self) {
         self.shared.let_in.fetch_add(1, Ordering::Relaxed);
+        self.shared.refused.store(0, Ordering::Relaxed);
+    }
+
+    /// Takes note that a socket is not let in; how many have not been, one after the other.
+    pub(crate) fn note_refused(&self) -> usize {
+        self.shared.refused.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// Takes note of bytes that come from the client; whether it may have sent so many.
+    #[must_use]
+    pub(crate) fn receive(&self, bytes: usize) -> bool {
+        self.let_in() > 0
+            || self.shared.received.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= BEFORE_LET_IN
     }
 
     /// How many sockets have been let in over the connection, one after the other.
@@ -291,7 +319,14 @@ impl<S> Metered<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         ready!(self.outlet.counted().intake().poll_open(cx));
-        Pin::new(&mut self.connection).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.connection).poll_read(cx, buffer))?;
+        let length = buffer.filled().len().saturating_sub(before);
+        let outlet = self.outlet.counted();
+        if !self.outlet.shared.is_websocket.load(Ordering::Relaxed) || outlet.receive(length) {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "too much was sent before being let in")))
     }
 }
 

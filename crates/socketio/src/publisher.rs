@@ -225,9 +225,7 @@ impl Publisher {
 
     /// Hangs up on the sockets of sessions that have ended.
     fn end(&self, sessions: &[SessionId]) {
-        for session in sessions {
-            self.hub.note_end(*session);
-        }
+        self.hub.note_ends(sessions);
         let rooms: Vec<String> = sessions.iter().copied().map(rooms::session).collect();
         // No rooms would mean all sockets.
         let Some(sockets) = self.hub.sockets().filter(|_| !rooms.is_empty()) else {

@@ -93,6 +93,10 @@ where
                 let body = Bytes::from_static(br#"{"code":3,"message":"Bad request"}"#);
                 return Box::pin(ready(Ok(answer(StatusCode::BAD_REQUEST, body))));
             }
+            Kind::Post(outlet) if !outlet.receive(announced(request.body())) => {
+                let body = Bytes::from_static(br#"{"code":3,"message":"Payload too large"}"#);
+                return Box::pin(ready(Ok(answer(StatusCode::PAYLOAD_TOO_LARGE, body))));
+            }
             Kind::Begin(_) | Kind::Post(_) | Kind::Other => {}
         }
         let sender = if let Kind::Post(outlet) = &kind { Some(outlet.clone()) } else { None };
@@ -145,6 +149,9 @@ impl Service {
         let value = |name| query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
         let polls = value("transport").is_some_and(|(_, transport)| transport == "polling");
         let session = value("sid").map(|(_, sid)| sid.parse::<Sid>());
+        if let Some(own) = request.extensions().get::<Outlet>().filter(|_| !polls) {
+            own.note_websocket();
+        }
         match session {
             Some(Ok(session)) if polls && request.method() == Method::POST => {
                 self.polling.find(session).map_or(Kind::Other, Kind::Post)
@@ -222,6 +229,11 @@ fn answer(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     answer
+}
+
+/// How many bytes a body has. One that does not say has at least so many, and is cut off at the largest packet.
+fn announced(body: &impl Body) -> usize {
+    usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX)
 }
 
 /// Takes note of the packets that a poll has taken.

@@ -158,6 +158,8 @@ async fn json_that_is_nested_too_deep_is_refused_and_breaks_nothing() {
             let ack = client.ask_raw(&array).await;
             assert_eq!(client.answer(ack).await["error"]["status"], status, "{depth} of {}", &array[..24]);
         }
+        // Who has not been let in can say little.
+        let depth = depth.min(10_000);
         let refused = world.client().auth(&format!("{{\"token\":{}}}", nested(depth))).connect().await.err();
         assert_eq!(refused.as_deref(), Some("the token is not valid"), "{depth}");
     }
@@ -166,4 +168,62 @@ async fn json_that_is_nested_too_deep_is_refused_and_breaks_nothing() {
 
 async fn check_works(client: &mut Client) {
     assert_eq!(client.call("sync", json!({ "chats": {} })).await["ok"], true);
+}
+
+#[tokio::test]
+async fn who_has_not_been_let_in_can_say_little() {
+    let world = World::new().await;
+    let ann = world.person(1).await;
+    // Another namespace than the one that there is, whose name comes back in the answer.
+    let strange = format!("40/{},", "a".repeat(20_000));
+    let mut client = Connecting::to(world.address).auth("/nowhere,{}").open().await;
+    for _ in 0..3 {
+        client.send(strange.clone()).await;
+        assert!(client.packet().await.is_some());
+    }
+    client.send_part(strange.clone(), true, true).await;
+    client.closed().await;
+
+    let (session, _) = opened(&world).await;
+    let post = async |body: String| Http::new().post(&session).body(body).send().await.unwrap().status();
+    for _ in 0..3 {
+        assert_eq!(post(strange.clone()).await, StatusCode::OK);
+    }
+    assert_eq!(post(strange.clone()).await, StatusCode::PAYLOAD_TOO_LARGE);
+
+    // Who has been let in can say more.
+    let mut client = world.connect(&ann).await;
+    for _ in 0..10 {
+        client.send(format!("3{}", "x".repeat(20_000))).await;
+    }
+    check_works(&mut client).await;
+}
+
+#[tokio::test]
+async fn a_connection_over_which_nobody_is_let_in_is_closed() {
+    let world = World::new().await;
+    let connect = r#"40{"token":"x.y.z"}"#;
+    let mut stranger = Connecting::to(world.address).auth(connect.strip_prefix("40").unwrap()).open().await;
+    let told = async {
+        let mut refused = 0;
+        loop {
+            stranger.send_part(connect.to_owned(), true, true).await;
+            // One that comes while the last one is being handled is passed over.
+            match tokio::time::timeout(SHORT, stranger.packet()).await {
+                Ok(Some(packet)) => refused += usize::from(packet.starts_with("44")),
+                Ok(None) => return refused,
+                Err(_) => {}
+            }
+        }
+    };
+    let refused = tokio::time::timeout(Duration::from_secs(10), told).await.expect("the connection is closed");
+    assert!((7..=8).contains(&refused), "{refused}");
+    // Over polling as well.
+    let (session, _) = opened(&world).await;
+    let closed = async {
+        while Http::new().post(&session).body(connect).send().await.unwrap().status() == StatusCode::OK {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), closed).await.expect("the session ends");
 }
