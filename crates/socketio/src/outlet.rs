@@ -12,6 +12,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -22,7 +23,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::frames::Frames;
 use crate::intake::Intake;
@@ -32,7 +33,7 @@ const SMALL: usize = 1024;
 
 /// The most bytes that are read from a client before it has been let in. All that it has to say until then is its token, and all of it can
 /// come back to it in answers.
-pub(crate) const BEFORE_LET_IN: usize = 64 * 1024;
+const BEFORE_LET_IN: usize = 64 * 1024;
 
 /// The bytes that wait in all outlets together. A copy is the same backlog.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +107,13 @@ impl Outlet {
 
     /// Counts what this connection takes. It is counted from the first byte of the answer to the handshake.
     pub fn meter<S>(&self, connection: S) -> Metered<S> {
-        Metered { connection, outlet: self.clone(), frames: Frames::Head { matched: 0 }, is_blocked: false }
+        Metered {
+            connection,
+            outlet: self.clone(),
+            frames: Frames::Head { matched: 0 },
+            is_blocked: false,
+            broken_off: None,
+        }
     }
 
     /// Goes on for a session that began with long-polling.
@@ -306,6 +313,8 @@ pub struct Metered<S> {
     frames: Frames,
     /// What the outlet was told last.
     is_blocked: bool,
+    /// Watched while nothing is read, since the connection, which would tell, is not asked then. Most never need it.
+    broken_off: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl<S> Metered<S> {
@@ -314,11 +323,19 @@ impl<S> Metered<S> {
             self.outlet.set_blocked(is_blocked);
         }
     }
+
+    fn poll_broken_off(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(wire) = self.outlet.wire() else { return Poll::Pending };
+        let broken_off = self.broken_off.get_or_insert_with(|| Box::pin(wire.clone().cancelled_owned()));
+        broken_off.as_mut().poll(cx)
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        ready!(self.outlet.counted().intake().poll_open(cx));
+        if self.outlet.counted().intake().poll_open(cx).is_pending() {
+            return self.poll_broken_off(cx).map(|()| Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.connection).poll_read(cx, buffer))?;
         let length = buffer.filled().len().saturating_sub(before);

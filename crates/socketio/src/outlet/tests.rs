@@ -1,9 +1,12 @@
 //! What is counted of the packets that wait, and when it is taken off again.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use serde_json::json;
 use serde_json::value::to_raw_value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::time::timeout;
 
 use super::*;
 use crate::frames::tests::{HEAD, frame};
@@ -86,4 +89,23 @@ async fn a_connection_counts_for_the_session_that_it_takes_over() {
     assert_eq!((session.waiting(), own.taken()), (0, 0));
     session.wire().unwrap().cancel();
     assert!(own.wire().unwrap().is_cancelled());
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_read_can_be_broken_off() {
+    let outlet = Outlet::new(CancellationToken::new());
+    let (connection, mut client) = duplex(4096);
+    let mut connection = outlet.meter(connection);
+    client.write_all(b"ab").await.unwrap();
+    outlet.intake().shut();
+    assert!(connection.read_u8().now_or_never().is_none());
+    outlet.intake().open();
+    assert_eq!(connection.read_u8().await.unwrap(), b'a');
+
+    outlet.intake().shut();
+    let reading = tokio::spawn(async move { connection.read_u8().await });
+    tokio::task::yield_now().await;
+    outlet.wire().unwrap().cancel();
+    let broken_off = timeout(Duration::from_secs(10), reading).await.unwrap().unwrap();
+    assert_eq!(broken_off.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
 }
