@@ -11,10 +11,12 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::people::{SOON, Socket, User};
 use crate::support::Server;
 
-/// How many messages are measured at a time, and their size: so large that a reader that reads nothing is hung up on before it has missed
-/// a heartbeat, also on a machine with other things to do.
+/// How many messages are measured at a time, and their size.
 const MESSAGES: usize = 200;
 const SIZE: usize = 16 * 1024;
+
+/// How many readers read nothing.
+const READERS: usize = 10;
 
 /// A busy room on a server: one who sends, one who is sent to, and a third member.
 struct Room {
@@ -38,21 +40,30 @@ impl Room {
         Self { sender, receiver, third: users.remove(2), chat }
     }
 
-    /// The 99th percentile of the time from sending a message until another member has it.
-    async fn p99(&mut self) -> Duration {
+    /// The time from sending a message until another member has it.
+    async fn say(&mut self) -> Duration {
         let content = "x".repeat(SIZE);
-        let mut times = Vec::new();
-        for _ in 0..MESSAGES {
-            let start = Instant::now();
-            let message = json!({ "chat_id": self.chat, "content": content, "message_type": "text" });
-            let ack = self.sender.call("send_message", json!({ "message": message })).await;
-            assert_eq!(ack["ok"], true, "{ack}");
-            while !self.receiver.packet().await.expect("a packet").contains("new_message") {}
-            times.push(start.elapsed());
-        }
+        let message = json!({ "chat_id": self.chat, "content": content, "message_type": "text" });
+        let start = Instant::now();
+        let ack = self.sender.call("send_message", json!({ "message": message })).await;
+        assert_eq!(ack["ok"], true, "{ack}");
+        while !self.receiver.packet().await.expect("a packet").contains("new_message") {}
+        start.elapsed()
+    }
+}
+
+/// The 99th percentiles of that in two rooms, which are measured in turns, so that what else the machine does harms both.
+async fn p99s(one: &mut Room, other: &mut Room) -> (Duration, Duration) {
+    let (mut times, mut others) = (Vec::new(), Vec::new());
+    for _ in 0..MESSAGES {
+        times.push(one.say().await);
+        others.push(other.say().await);
+    }
+    let p99 = |mut times: Vec<Duration>| {
         times.sort_unstable();
         times[MESSAGES * 99 / 100]
-    }
+    };
+    (p99(times), p99(others))
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -83,28 +94,29 @@ fn resident_kib(server: &Server) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_harms_nobody_else_and_is_disconnected() {
-    // The same room on another server, without slow readers. Both are measured in turns, so that what else the machine does harms both.
+    // The same room on another server has no slow readers.
     let (server, other) = (Server::start(&[]), Server::start(&[]));
     let (mut room, mut quiet) = (Room::new(&server).await, Room::new(&other).await);
     // The first ones warm up.
-    room.p99().await;
-    quiet.p99().await;
+    p99s(&mut room, &mut quiet).await;
     let (resident, open) = (resident_kib(&server), connections(&server));
 
     let mut slow = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..READERS {
         slow.push(sleeper(server.url(), &room.third).await);
     }
     let (mut with, mut without) = (Vec::new(), Vec::new());
-    // Until what the operating system buffers for them is full, and then what Mango buffers.
-    while !hung_up(&server).await {
-        with.push(room.p99().await);
-        without.push(quiet.p99().await);
-        assert!(with.len() * MESSAGES < 20_000, "a reader that reads nothing is still connected");
+    // Until what the operating system buffers for them is full, and then what Mango buffers. A machine that needs longer for that than the 45
+    // seconds of a heartbeat hangs up on them for the heartbeat, since what they send is not read either while so much waits for them.
+    while !hung_up(&server).await && connections(&server) > open + READERS / 2 {
+        let (slowed, usual) = p99s(&mut room, &mut quiet).await;
+        with.push(slowed);
+        without.push(usual);
+        assert!(with.len() * MESSAGES < 5_000, "a reader that reads nothing is still connected");
     }
     let sent = with.len() * MESSAGES;
     let (with, without) = (median(with), median(without));
-    // The medians are within a fifth of each other when four others want each core; the rest is for machines on which a commit takes no time.
+    // Beside other tests one median is up to half as long again as the other; the floor is for machines on which a commit takes no time.
     let limit = without * 2 + Duration::from_millis(5);
     assert!(with <= limit, "p99 is {without:?} without slow readers and {with:?} with them");
     let grown = resident_kib(&server).saturating_sub(resident);
