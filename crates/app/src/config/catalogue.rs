@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of `.env.example`.
-pub const SETTINGS: [&Setting; 33] = [
+pub const SETTINGS: [&Setting; 34] = [
     &BIND,
     &DATA_DIR,
     &DATABASE_URL,
@@ -49,6 +49,7 @@ pub const SETTINGS: [&Setting; 33] = [
     &RATE_CREATE,
     &RATE_READ,
     &RATE_UPLOAD,
+    &RATE_LOGIN_ACCOUNT,
     &FAILED_LOGIN_DELAY,
     &LOG,
     &LOG_FORMAT,
@@ -318,6 +319,15 @@ pub const RATE_UPLOAD: Setting = Setting {
     name: "MANGO_RATE_UPLOAD",
     default: "30+20/m",
     help: "calls of one user, or of one address without a login, that may hold a photo",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_RATE_LOGIN_ACCOUNT`
+pub const RATE_LOGIN_ACCOUNT: Setting = Setting {
+    name: "MANGO_RATE_LOGIN_ACCOUNT",
+    default: "100+1/m",
+    help: "attempts to log in to one account from all addresses; beyond that only those where it is logged in may go on",
     allowed: A_RATE,
     secret: false,
 };

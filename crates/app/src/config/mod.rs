@@ -177,6 +177,7 @@ impl Settings {
         let create = source.read(&c::RATE_CREATE, parse::quota);
         let read = source.read(&c::RATE_READ, parse::quota);
         let upload = source.read(&c::RATE_UPLOAD, parse::quota);
+        let log_in_account = source.read(&c::RATE_LOGIN_ACCOUNT, parse::quota);
         let failed_login_delay = source.read(&c::FAILED_LOGIN_DELAY, parse::timeout);
         let log = source.read(&c::LOG, log_filter::parse);
         source.hint(&c::LOG, log_filter::meant);
@@ -192,6 +193,7 @@ impl Settings {
                 create: create?,
                 read: read?,
                 upload: upload?,
+                log_in_account: log_in_account?,
             })
         };
         let settings = || {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::model::UserId;
 
-/// What is limited. The first four are counted by address, the others by user, or by address where nobody has to log in.
+/// What is limited. The first four are counted by address, the last one by account, the others by user, or by address where nobody has to
+/// log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rate {
     /// Signing up.
@@ -25,12 +26,23 @@ pub enum Rate {
     Read,
     /// Sending what may hold a picture.
     Upload,
+    /// Trying passwords of one account, from wherever.
+    LogInAccount,
 }
 
 impl Rate {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::SignUp, Self::LogIn, Self::Refresh, Self::Connect, Self::Send, Self::Create, Self::Read, Self::Upload];
+    pub const ALL: [Self; 9] = [
+        Self::SignUp,
+        Self::LogIn,
+        Self::Refresh,
+        Self::Connect,
+        Self::Send,
+        Self::Create,
+        Self::Read,
+        Self::Upload,
+        Self::LogInAccount,
+    ];
 
     /// Its name, for clients and metrics.
     #[must_use]
@@ -44,6 +56,7 @@ impl Rate {
             Self::Create => "create",
             Self::Read => "read",
             Self::Upload => "upload",
+            Self::LogInAccount => "login-account",
         }
     }
 }
@@ -92,6 +105,7 @@ pub struct Quotas {
     pub create: Option<Quota>,
     pub read: Option<Quota>,
     pub upload: Option<Quota>,
+    pub log_in_account: Option<Quota>,
 }
 
 impl Quotas {
@@ -107,6 +121,7 @@ impl Quotas {
             Rate::Create => self.create,
             Rate::Read => self.read,
             Rate::Upload => self.upload,
+            Rate::LogInAccount => self.log_in_account,
         }
     }
 }

@@ -12,6 +12,13 @@ pub trait Rates: Send + Sync {
     /// apart from each other.
     fn take(&self, rate: Rate, subject: Subject) -> Option<Standing>;
 
+    /// Takes one of the attempts that may be made on an account from all addresses together, at [`Rate::LogInAccount`]. Accounts that exist
+    /// and those that do not are counted alike.
+    ///
+    /// # Errors
+    /// The time until there is one again, when none is left.
+    fn guess(&self, account: &str) -> Result<(), Duration>;
+
     /// Begins an attempt to log in, which is open until it is [settled](Self::settle). Only so many are open at once, so that guesses
     /// that are made at once are no way around the wait. Accounts that exist and those that do not are counted alike.
     ///

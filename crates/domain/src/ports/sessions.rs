@@ -1,9 +1,11 @@
 //! The store of sessions and of the hashes of their refresh tokens.
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 
 use crate::Failure;
-use crate::model::{NewSession, RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, UserId};
+use crate::model::{NewSession, Phone, RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, UserId};
 
 /// Keeps sessions.
 ///
@@ -28,6 +30,10 @@ pub trait Sessions: Send + Sync {
     /// The sessions of a user that have not been revoked, the one that was used last first, and of those that were used at the
     /// same time the younger first, and then the one with the larger id. There are [`Session::MOST_LISTED`] at most.
     async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure>;
+
+    /// The addresses that the live sessions of whoever has this phone were last used from, the one that was used last first, as far as they
+    /// are known; [`Session::MOST_LISTED`] at most, and one may be there twice. None when nobody has the phone, which takes the same query.
+    async fn addresses(&self, phone: &Phone) -> Result<Vec<IpAddr>, Failure>;
 
     /// Revokes a session of a user; whether it was theirs and live until now.
     async fn revoke(&self, session: SessionId, user: UserId, now: Timestamp) -> Result<bool, Failure>;

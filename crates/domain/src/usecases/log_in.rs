@@ -1,11 +1,11 @@
 //! The beginning of a session.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::error::{Unauthenticated, chain};
 use crate::model::{AuditEvent, Credentials, Grant, NewSession, Password, PasswordHash, Phone, Visit};
-use crate::ports::{Outcome, Passwords, Rates, Sessions, Users};
+use crate::ports::{Outcome, Passwords, Sessions, Users};
+use crate::usecases::attempts::Attempts;
 use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
 use crate::{Error, Failure, Result};
@@ -17,7 +17,7 @@ pub struct LogIn {
     sessions: Arc<dyn Sessions>,
     granter: Granter,
     auditor: Auditor,
-    rates: Arc<dyn Rates>,
+    attempts: Attempts,
 }
 
 impl LogIn {
@@ -27,9 +27,9 @@ impl LogIn {
         sessions: Arc<dyn Sessions>,
         granter: Granter,
         auditor: Auditor,
-        rates: Arc<dyn Rates>,
+        attempts: Attempts,
     ) -> Self {
-        Self { users, passwords, sessions, granter, auditor, rates }
+        Self { users, passwords, sessions, granter, auditor, attempts }
     }
 
     /// Checks the password and begins a session. An unknown phone takes as long as a wrong password. A password that was hashed with
@@ -37,15 +37,16 @@ impl LogIn {
     /// same moment begins no session that the replacement would not end.
     ///
     /// Failed attempts are counted by account and address together: whoever guesses has to wait longer and longer, and its owner, who is
-    /// somewhere else, does not. Only a wrong password counts, not a store or a hasher that has no time.
+    /// somewhere else, does not. Only a wrong password counts, not a store or a hasher that has no time. All attempts are counted by account
+    /// as well, and when there have been too many, only those from an address of a live session go on.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for an unknown phone and for a wrong password alike; [`Error::TooMany`] when too many attempts have
     /// failed or are being checked.
     pub async fn run(&self, phone: &str, password: String, visit: Visit) -> Result<Grant> {
         let parsed = Phone::parse(phone).ok();
-        let (account, address) = (parsed.as_ref().map_or(phone, Phone::as_str), visit.address);
-        let attempt = Attempt::begin(&*self.rates, account, address)?;
+        let address = visit.address;
+        let attempt = self.attempts.begin(parsed.as_ref().ok_or(phone), address).await?;
         let password = Password::attempt(password);
         let mut user = None;
         // A session is not begun when the password has been replaced since it was checked. It is checked again then, once: another login may
@@ -105,30 +106,5 @@ impl LogIn {
         let new = self.passwords.hash(password).await?;
         let replaced = self.users.rehash(known.user, &known.password, new.clone()).await?;
         Ok(replaced.then_some(new))
-    }
-}
-
-/// An attempt that is being checked. Dropped before its outcome is known, also because the caller went away, it counts for nothing.
-struct Attempt<'a> {
-    rates: &'a dyn Rates,
-    account: &'a str,
-    address: Option<IpAddr>,
-    outcome: Outcome,
-}
-
-impl<'a> Attempt<'a> {
-    fn begin(rates: &'a dyn Rates, account: &'a str, address: Option<IpAddr>) -> Result<Self> {
-        rates.attempt(account, address).map_err(|retry_after| Error::TooMany { retry_after })?;
-        Ok(Self { rates, account, address, outcome: Outcome::Unknown })
-    }
-
-    fn settle(mut self, outcome: Outcome) {
-        self.outcome = outcome;
-    }
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        self.rates.settle(self.account, self.address, self.outcome);
     }
 }

@@ -10,6 +10,7 @@ use crate::ports::{
     Tokens, Users,
 };
 
+mod attempts;
 pub mod audit;
 pub mod authenticate;
 pub mod check_picture;
@@ -131,6 +132,7 @@ impl UseCases {
         let auditor = audit::Auditor::new(audit.clone(), clock.clone());
         let ender = ending::Ender::new(sessions.clone(), events.clone(), clock.clone(), auditor.clone());
         let granter = grant::Granter::new(tokens.clone(), clock.clone(), random, policy);
+        let attempts = attempts::Attempts::new(rates.clone(), sessions.clone());
         Self {
             authenticate: authenticate::Authenticate::new(tokens.clone(), sessions.clone(), clock.clone()),
             check_picture: check_picture::CheckPicture::new(images),
@@ -147,7 +149,7 @@ impl UseCases {
             get_chat: get_chat::GetChat::new(chats.clone(), presence.clone()),
             get_user: get_user::GetUser::new(users.clone(), presence.clone()),
             go_offline: go_offline::GoOffline::new(presence.clone(), users.clone(), clock.clone()),
-            limit: limit::Limit::new(rates.clone()),
+            limit: limit::Limit::new(rates),
             list_chats: list_chats::ListChats::new(chats.clone(), presence.clone()),
             list_messages: list_messages::ListMessages::new(messages.clone()),
             list_sessions: list_sessions::ListSessions::new(sessions.clone()),
@@ -157,7 +159,7 @@ impl UseCases {
                 sessions.clone(),
                 granter.clone(),
                 auditor.clone(),
-                rates,
+                attempts,
             ),
             log_out: log_out::LogOut::new(ender),
             prune_audit: audit::PruneAudit::new(audit, clock.clone(), policy.audit_retention),

@@ -69,6 +69,67 @@ async fn whoever_guesses_has_to_wait_and_the_owner_elsewhere_does_not() {
     check_too_many(house.try_from(known.as_str(), &good, STRANGER).await);
 }
 
+/// Whoever has thousands of addresses has few guesses all the same, and the owner is kept out from nowhere but new places.
+#[tokio::test]
+async fn guesses_from_everywhere_are_counted_together_and_the_owner_at_home_goes_on() {
+    let house = House::new();
+    house.user(1).await;
+    let (known, good) = (phone(1), password(1));
+    let elsewhere = |n: u8| format!("198.51.100.{n}");
+    for home in ["203.0.113.7", "2001:db8:1:1::7"] {
+        house.try_from(known.as_str(), &good, home).await.expect("log in at home");
+    }
+    house.memory.rates.limit(Rate::LogInAccount, 3);
+    for phones in [[known.as_str(), "0031 6 1000 0001", known.as_str()], ["+31699999999"; 3]] {
+        for (n, phone) in (0..).zip(phones) {
+            let refused = house.try_from(phone, "wrong password", &elsewhere(n)).await;
+            check_refused(refused, "unauthenticated Credentials");
+        }
+        check_too_many(house.try_from(phones[0], "wrong password", &elsewhere(3)).await);
+        check_too_many(house.try_from(phones[0], &good, "203.0.113.8").await);
+    }
+    check_too_many(house.cases.log_in.run(known.as_str(), good.clone(), Visit::default()).await.map(drop));
+    for home in ["203.0.113.7", "::ffff:203.0.113.7", "2001:db8:1:1:ffff::1"] {
+        house.try_from(known.as_str(), &good, home).await.expect(home);
+        let refused = house.try_from(known.as_str(), "wrong password", home).await;
+        check_refused(refused, "unauthenticated Credentials");
+    }
+    check_too_many(house.try_from(known.as_str(), &good, "2001:db8:1:2::7").await);
+    assert_eq!(house.memory.rates.open_attempts(), 0);
+    let nobody = house.try_from("nobody", &good, &elsewhere(0)).await;
+    check_refused(nobody, "unauthenticated Credentials");
+}
+
+/// A single address cannot use up what all of them have together: it has to wait for itself long before.
+#[tokio::test]
+async fn who_has_to_wait_takes_nothing_from_others() {
+    let house = House::new();
+    house.user(1).await;
+    house.memory.rates.limit_attempts(2);
+    house.memory.rates.limit(Rate::LogInAccount, 3);
+    for _ in 0..2 {
+        let refused = house.try_from(phone(1).as_str(), "wrong password", "198.51.100.9").await;
+        check_refused(refused, "unauthenticated Credentials");
+    }
+    for _ in 0..10 {
+        check_too_many(house.try_from(phone(1).as_str(), "wrong password", "198.51.100.9").await);
+    }
+    house.try_from(phone(1).as_str(), &password(1), "203.0.113.7").await.expect("log in from a new place");
+}
+
+/// A store that is asked for nothing cannot tell an account that exists from one that does not by how it fails.
+#[tokio::test]
+async fn where_an_account_is_at_home_is_asked_only_when_its_attempts_are_used_up() {
+    let house = House::new();
+    house.memory.rates.limit(Rate::LogInAccount, 1);
+    house.memory.store.fail_next("find addresses of sessions");
+    let refused = house.try_from(phone(1).as_str(), "wrong password", "203.0.113.7").await;
+    check_refused(refused, "unauthenticated Credentials");
+    let failed = house.try_from(phone(1).as_str(), "wrong password", "203.0.113.7").await;
+    assert!(matches!(failed, Err(Error::Failed(_))), "{failed:?}");
+    assert_eq!(house.memory.rates.open_attempts(), 0);
+}
+
 #[tokio::test]
 async fn a_right_password_makes_up_for_wrong_ones() {
     let house = House::new();

@@ -94,6 +94,31 @@ async fn failed_logins_have_to_wait_and_are_told_how_long() {
     assert_eq!(server.get_as(&ann, "/user/me").await.status, 200, "who is logged in stays so");
 }
 
+/// The tests come from an address at which Ann is logged in, and Bob and somebody who does not exist are not.
+#[actix_web::test]
+async fn an_account_that_was_tried_too_often_is_open_to_who_is_logged_in_there() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let bob = build::user(2).add(&server.memory.stores()).await;
+    server.memory.rates.limit(Rate::LogInAccount, 2);
+    let attempt =
+        async |phone: &str| server.post("/auth/login", &json!({"username": phone, "password": "not this one"})).await;
+    for _ in 0..2 {
+        for phone in [&ann.phone, bob.phone.as_str(), "+31699999999"] {
+            attempt(phone).await.assert_problem(401, "wrong-credentials");
+        }
+    }
+    attempt(&ann.phone).await.assert_problem(401, "wrong-credentials");
+    for phone in [bob.phone.as_str(), "+31699999999"] {
+        let refused = attempt(phone).await;
+        refused.assert_problem(429, "too-many-requests");
+        assert_eq!((refused.header("retry-after"), refused.problem().retry_after_ms), (Some("2"), Some(1500)));
+        assert_eq!(refused.header("ratelimit"), None, "it is not the rate of the address");
+    }
+    let login = server.post("/auth/login", &json!({"username": ann.phone, "password": PASSWORD})).await;
+    assert_eq!(login.status, 200);
+}
+
 /// A change of phone tells who has one, as a sign-up does, so they are counted together.
 #[actix_web::test]
 async fn a_change_of_phone_counts_as_a_sign_up() {

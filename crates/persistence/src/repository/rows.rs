@@ -168,7 +168,7 @@ pub(super) fn photo(raw: Option<String>) -> QueryResult<Option<PhotoId>> {
     raw.map(|raw| PhotoId::parse(&raw).ok_or_else(|| corrupt("users.photo"))).transpose()
 }
 
-fn address(raw: Option<String>, column: &'static str) -> QueryResult<Option<IpAddr>> {
+pub(super) fn address(raw: Option<String>, column: &'static str) -> QueryResult<Option<IpAddr>> {
     raw.map(|raw| raw.parse().map_err(|_| corrupt(column))).transpose()
 }
 

@@ -1,5 +1,6 @@
 //! The store of sessions and of the hashes of their refresh tokens.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -8,13 +9,13 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use futures_util::FutureExt;
 use mango_domain::Failure;
-use mango_domain::model::{NewSession, RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, UserId};
+use mango_domain::model::{NewSession, Phone, RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, UserId};
 use mango_domain::ports::Sessions;
 
 use super::super::Conn;
 use super::super::schema::{refresh_tokens, sessions, users};
 use super::Repository;
-use super::rows::SessionRow;
+use super::rows::{SessionRow, address};
 use crate::error::Fault;
 
 #[async_trait]
@@ -60,6 +61,12 @@ impl Sessions for Repository {
 
     async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure> {
         self.read(move |conn| list(conn, user).boxed()).await.map_err(|fault| fault.during("list sessions"))
+    }
+
+    async fn addresses(&self, phone: &Phone) -> Result<Vec<IpAddr>, Failure> {
+        let phone = phone.as_str().to_owned();
+        let addresses = self.read(move |conn| addresses(conn, phone).boxed()).await;
+        addresses.map_err(|fault| fault.during("find addresses of sessions"))
     }
 
     async fn revoke(&self, session: SessionId, user: UserId, now: Timestamp) -> Result<bool, Failure> {
@@ -178,6 +185,19 @@ async fn list(conn: &mut Conn, user: UserId) -> QueryResult<Vec<Session>> {
         .load(conn)
         .await?;
     rows.into_iter().map(SessionRow::into_session).collect()
+}
+
+async fn addresses(conn: &mut Conn, phone: String) -> QueryResult<Vec<IpAddr>> {
+    let owner = users::table.filter(users::phone.eq(phone)).select(users::id);
+    let known: Vec<Option<String>> = sessions::table
+        .filter(sessions::user_id.eq_any(owner).and(sessions::revoked_at.is_null()))
+        .filter(sessions::address.is_not_null())
+        .order((sessions::last_used_at.desc(), sessions::created_at.desc(), sessions::id.desc()))
+        .limit(Session::MOST_LISTED)
+        .select(sessions::address)
+        .load(conn)
+        .await?;
+    known.into_iter().filter_map(|known| address(known, "sessions.address").transpose()).collect()
 }
 
 async fn revoke(conn: &mut Conn, session: i64, user: i64, now: Timestamp) -> QueryResult<bool> {

@@ -13,7 +13,7 @@ use governor::clock::{Clock, MonotonicClock, Reference};
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
-use governor::{Quota as Cells, RateLimiter};
+use governor::{NotUntil, Quota as Cells, RateLimiter};
 use mango_domain::model::{Quota, Quotas, Rate, Standing, Subject};
 use mango_domain::ports::{Outcome, Rates};
 
@@ -23,7 +23,8 @@ use table::Table;
 /// back is forgotten, who is the one that loses the least by it.
 const SUBJECTS: usize = 128 * 1024;
 
-/// How many accounts with failed logins are remembered, for each address that they failed from.
+/// How many accounts with failed logins are remembered, for each address that they failed from, and how many whose logins are counted over
+/// all addresses.
 const ACCOUNTS: usize = 32 * 1024;
 
 /// How many networks of customers are remembered. There are far fewer of them than of addresses.
@@ -52,6 +53,8 @@ pub struct GovernedRates<C: Clock = MonotonicClock> {
     subjects: Shared,
     #[cfg(test)]
     networks: Shared,
+    #[cfg(test)]
+    accounts: Shared,
     /// What is known of the attempts on an account from an address, as [`Attempts`] writes it.
     attempts: Table,
     longest_delay: Duration,
@@ -84,16 +87,19 @@ impl<C: Clock + Clone> GovernedRates<C> {
     pub fn with_clock(quotas: &Quotas, longest_delay: Duration, clock: C) -> Self {
         let subjects = Shared(Arc::new(Table::new(SUBJECTS)));
         let networks = Shared(Arc::new(Table::new(NETWORKS)));
+        // By themselves, so that what is tried on a great many of them makes nobody else forgotten.
+        let accounts = Shared(Arc::new(Table::new(ACCOUNTS)));
         let limiter = |rate: Rate| {
             let quota = quotas.of(rate)?;
             let cells = Cells::with_period(quota.interval)?.allow_burst(quota.burst);
             let share = NonZeroU32::new(NETWORK_SHARE).unwrap_or(NonZeroU32::MIN);
             let wide = Cells::with_period(quota.interval / NETWORK_SHARE).unwrap_or(cells);
             let wide = wide.allow_burst(quota.burst.saturating_mul(share));
+            let counted = if rate == Rate::LogInAccount { &accounts } else { &subjects };
             Some(Limited {
                 rate,
                 quota,
-                subjects: Limiter::new(cells, subjects.clone(), clock.clone()),
+                subjects: Limiter::new(cells, counted.clone(), clock.clone()),
                 networks: Limiter::new(wide, networks.clone(), clock.clone()),
             })
         };
@@ -104,6 +110,8 @@ impl<C: Clock + Clone> GovernedRates<C> {
             subjects,
             #[cfg(test)]
             networks,
+            #[cfg(test)]
+            accounts,
             attempts: Table::new(ACCOUNTS),
             longest_delay,
             hasher: RandomState::new(),
@@ -122,6 +130,16 @@ impl<C: Clock + Clone> GovernedRates<C> {
         self.hasher.hash_one((account, address.map(Subject::prefix)))
     }
 
+    fn limited(&self, rate: Rate) -> Option<&Limited<C>> {
+        self.limiters.iter().find(|limited| limited.rate == rate)
+    }
+
+    /// Notes that somebody was refused, and says how long they have to wait.
+    fn refuse(&self, rate: Rate, until: &NotUntil<C::Instant>) -> Duration {
+        metrics::counter!("mango_rate_limited_total", "rate" => rate.name()).increment(1);
+        until.wait_time_from(self.clock.now()).max(Duration::from_millis(1))
+    }
+
     fn now(&self) -> Duration {
         self.clock.now().duration_since(self.start).into()
     }
@@ -132,7 +150,7 @@ where
     C: Clock + Clone + Send + Sync,
 {
     fn take(&self, rate: Rate, subject: Subject) -> Option<Standing> {
-        let Limited { quota, subjects, networks, .. } = self.limiters.iter().find(|limited| limited.rate == rate)?;
+        let Limited { quota, subjects, networks, .. } = self.limited(rate)?;
         let (subject, network) = match subject {
             Subject::Address(address) => (Subject::Address(Subject::prefix(address)), network(address)),
             user @ Subject::User(_) => (user, None),
@@ -147,11 +165,15 @@ where
         let standing = |left, retry_after| Standing { rate, quota: *quota, left, retry_after };
         Some(match taken {
             Ok(left) => standing(left, None),
-            Err(until) => {
-                metrics::counter!("mango_rate_limited_total", "rate" => rate.name()).increment(1);
-                standing(0, Some(until.wait_time_from(self.clock.now()).max(Duration::from_millis(1))))
-            }
+            Err(until) => standing(0, Some(self.refuse(rate, &until))),
         })
+    }
+
+    fn guess(&self, account: &str) -> Result<(), Duration> {
+        let rate = Rate::LogInAccount;
+        let Some(Limited { subjects, .. }) = self.limited(rate) else { return Ok(()) };
+        let taken = subjects.check_key(&self.hasher.hash_one((rate, account)));
+        taken.map(drop).map_err(|until| self.refuse(rate, &until))
     }
 
     fn attempt(&self, account: &str, address: Option<IpAddr>) -> Result<(), Duration> {

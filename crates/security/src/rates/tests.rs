@@ -20,6 +20,7 @@ fn quotas() -> Quotas {
         send: quota(3, second / 2),
         sign_up: quota(2, second * 30),
         connect: quota(1, second),
+        log_in_account: quota(3, second * 60),
         ..Quotas::default()
     }
 }
@@ -120,6 +121,37 @@ fn a_million_addresses_take_no_more_memory_and_whoever_did_much_is_remembered() 
     let known = rates.networks.0.known();
     assert!(known <= NETWORKS, "{known} networks are known");
     assert!(rates.take(Rate::Send, culprit).unwrap().retry_after.is_some(), "who is over the limit stays so");
+}
+
+#[test]
+fn attempts_on_an_account_are_counted_over_all_addresses() {
+    let (rates, clock) = rates();
+    let minute = Duration::from_secs(60);
+    for account in ["+31612345678", "+31687654321", "nobody"] {
+        for _ in 0..3 {
+            assert_eq!(rates.guess(account), Ok(()), "{account}");
+        }
+        assert_eq!(rates.guess(account), Err(minute), "{account}");
+    }
+    clock.advance(minute / 4);
+    assert_eq!(rates.guess("nobody"), Err(minute * 3 / 4), "what is refused does not count");
+    clock.advance(minute * 3 / 4);
+    assert_eq!([rates.guess("nobody"), rates.guess("nobody")], [Ok(()), Err(minute)]);
+    let unlimited = GovernedRates::new(&Quotas::default(), LONGEST);
+    assert!((0..1000).all(|_| unlimited.guess("nobody").is_ok()));
+}
+
+#[test]
+fn an_account_that_was_tried_often_is_remembered_among_any_number_of_others() {
+    let (rates, _) = rates();
+    while rates.guess("+31612345678").is_ok() {}
+    for n in 0..1_000_000_u32 {
+        assert_eq!(rates.guess(&n.to_string()), Ok(()));
+    }
+    let known = rates.accounts.0.known();
+    assert!((ACCOUNTS / 2..=ACCOUNTS).contains(&known), "{known} are known");
+    assert_eq!(rates.subjects.0.known(), 0, "others are not forgotten for them");
+    assert!(rates.guess("+31612345678").is_err());
 }
 
 #[test]

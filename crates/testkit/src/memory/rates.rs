@@ -17,6 +17,7 @@ pub struct FixedRates(Mutex<State>);
 struct State {
     bursts: HashMap<Rate, NonZeroU32>,
     taken: HashMap<(Rate, Subject), u32>,
+    guesses: HashMap<String, u32>,
     attempts: Option<u32>,
     failed: HashMap<(String, Option<IpAddr>), u32>,
     open: i64,
@@ -72,6 +73,17 @@ impl Rates for FixedRates {
             left: left.unwrap_or(0),
             retry_after: left.is_none().then_some(Self::RETRY_AFTER),
         })
+    }
+
+    fn guess(&self, account: &str) -> Result<(), Duration> {
+        let mut state = self.state();
+        let Some(burst) = state.bursts.get(&Rate::LogInAccount).copied() else { return Ok(()) };
+        let made = state.guesses.entry(account.to_owned()).or_default();
+        if *made >= burst.get() {
+            return Err(Self::RETRY_AFTER);
+        }
+        *made = made.saturating_add(1);
+        Ok(())
     }
 
     fn attempt(&self, account: &str, address: Option<IpAddr>) -> Result<(), Duration> {

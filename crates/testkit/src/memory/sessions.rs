@@ -1,14 +1,18 @@
 //! Sessions in memory.
 
 use std::cmp::Reverse;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{NewSession, RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, UserId, Visit};
+use mango_domain::model::{
+    NewSession, Phone, RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, UserId, Visit,
+};
 use mango_domain::ports::Sessions;
 
 use super::MemoryStore;
 use super::store::{Login, Standing, State, Token};
+use super::users::owner;
 
 #[async_trait]
 impl Sessions for MemoryStore {
@@ -58,11 +62,14 @@ impl Sessions for MemoryStore {
 
     async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure> {
         let state = self.enter("list sessions")?;
-        let theirs = state.sessions.values().filter(|login| login.live && login.user == user);
-        let mut list: Vec<Session> = theirs.map(|login| login.session.clone()).collect();
-        list.sort_by_key(|session| Reverse((session.last_used_at, session.created_at, session.id)));
-        list.truncate(Session::MOST_LISTED.try_into().unwrap_or(usize::MAX));
-        Ok(list)
+        let theirs = newest_first(&state, user).take(most_listed());
+        Ok(theirs.cloned().collect())
+    }
+
+    async fn addresses(&self, phone: &Phone) -> Result<Vec<IpAddr>, Failure> {
+        let state = self.enter("find addresses of sessions")?;
+        let theirs = owner(&state, phone).into_iter().flat_map(|user| newest_first(&state, user));
+        Ok(theirs.filter_map(|session| session.address).take(most_listed()).collect())
     }
 
     async fn revoke(&self, session: SessionId, user: UserId, _now: Timestamp) -> Result<bool, Failure> {
@@ -83,6 +90,18 @@ impl Sessions for MemoryStore {
         sessions.retain(|id, _| tokens.values().any(|token| token.session == *id));
         Ok((before - sessions.len()).try_into().unwrap_or(u64::MAX))
     }
+}
+
+fn most_listed() -> usize {
+    Session::MOST_LISTED.try_into().unwrap_or(usize::MAX)
+}
+
+/// The live sessions of a user, the one that was used last first.
+fn newest_first(state: &State, user: UserId) -> impl Iterator<Item = &Session> {
+    let theirs = state.sessions.values().filter(|login| login.live && login.user == user);
+    let mut sessions: Vec<&Session> = theirs.map(|login| &login.session).collect();
+    sessions.sort_by_key(|session| Reverse((session.last_used_at, session.created_at, session.id)));
+    sessions.into_iter()
 }
 
 /// Whose a token is and how it stands, when it has not expired and its session is live.

@@ -121,6 +121,7 @@ impl MemoryStore {
     }
 }
 
-fn owner(state: &State, phone: &Phone) -> Option<UserId> {
+/// Who has a phone.
+pub(super) fn owner(state: &State, phone: &Phone) -> Option<UserId> {
     state.users.values().find(|account| account.user.phone == *phone).map(|account| account.user.id)
 }

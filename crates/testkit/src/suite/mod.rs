@@ -72,6 +72,8 @@ macro_rules! contract_suite {
             a_refresh_is_a_use_of_its_session
             a_list_has_the_live_sessions_of_the_user
             a_list_of_sessions_has_an_end
+            addresses_are_those_of_the_live_sessions_of_a_phone
+            addresses_have_an_end
             all_sessions_but_one_are_revoked
         );
         $crate::contract_suite!(@port $make, chats:

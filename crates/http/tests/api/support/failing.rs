@@ -1,5 +1,6 @@
 //! Ports that fail, or crash, whatever they are asked.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,10 @@ impl Sessions for Failing {
     }
 
     async fn list(&self, _: UserId) -> Result<Vec<Session>, Failure> {
+        Err(self.failure())
+    }
+
+    async fn addresses(&self, _: &Phone) -> Result<Vec<IpAddr>, Failure> {
         Err(self.failure())
     }
 

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use mango_domain::model::{Device, NewSession, Rotation, Session, SessionId, UserId, Visit};
+use mango_domain::model::{Device, NewSession, Renewal, Rotation, Session, SessionId, UserChange, UserId, Visit};
 
 use super::{LATE, is_live};
 use crate::Stores;
-use crate::build::{begin, moment, new_session, refresh, renewal, session, user, users};
+use crate::build::{begin, moment, new_session, phone, refresh, renewal, session, unheard, user, users};
 
 /// `list` gives a session as it began, with the longest device and the longest address there can be.
 pub async fn a_session_is_listed_as_it_began(stores: Stores) {
@@ -75,6 +75,48 @@ pub async fn a_list_of_sessions_has_an_end(stores: Stores) {
     assert_eq!(listed(&stores, user).await, newest);
 }
 
+/// `addresses` has those of the live sessions of whoever has the phone now, as they were last used, and none for a phone that nobody has.
+pub async fn addresses_are_those_of_the_live_sessions_of_a_phone(stores: Stores) {
+    let ids = users(&stores, 2).await;
+    assert_eq!(addresses(&stores, 1).await, [""; 0]);
+    let from = async |user, n, address: &str| {
+        let visit = Visit { device: None, address: Some(address.parse().expect("an address")) };
+        begin(&stores, NewSession { visit, ..new_session(&stores, user, n).await }).await
+    };
+    from(ids[0], 1, "192.0.2.1").await;
+    from(ids[0], 2, "2001:db8::1").await;
+    session(&stores, ids[0], 3).await;
+    let ended = from(ids[0], 4, "192.0.2.4").await;
+    from(ids[1], 5, "192.0.2.5").await;
+    assert!(stores.sessions.revoke(ended, ids[0], moment(1)).await.expect("revoke"));
+    assert_eq!(addresses(&stores, 1).await, ["2001:db8::1", "192.0.2.1"], "those that are known");
+    assert_eq!(addresses(&stores, 2).await, ["192.0.2.5"]);
+    assert_eq!(addresses(&stores, 3).await, [""; 0], "nobody has the phone");
+
+    let moved = Some("198.51.100.1".parse().expect("an address"));
+    let renewal = Renewal { address: moved, ..renewal(6, moment(2), moment(LATE)) };
+    stores.sessions.rotate(&refresh(1), renewal).await.expect("rotate");
+    assert_eq!(addresses(&stores, 1).await, ["198.51.100.1", "2001:db8::1"], "where they were used last");
+    let change = UserChange { phone: Some(phone(3)), ..UserChange::default() };
+    stores.users.update(ids[0], change, moment(3), unheard()).await.expect("update").expect("a user");
+    assert_eq!(addresses(&stores, 1).await, [""; 0], "it is nobody's any more");
+    assert_eq!(addresses(&stores, 3).await, ["198.51.100.1", "2001:db8::1"]);
+}
+
+/// `addresses` has an end, and leaves out what was used longest ago.
+pub async fn addresses_have_an_end(stores: Stores) {
+    let user = user(1).add(&stores).await.id;
+    let mut all = Vec::new();
+    for n in 0..=u8::try_from(Session::MOST_LISTED).expect("a small number") {
+        let address = IpAddr::from([192, 0, 2, n]);
+        let visit = Visit { device: None, address: Some(address) };
+        begin(&stores, NewSession { visit, ..new_session(&stores, user, n.into()).await }).await;
+        all.push(address.to_string());
+    }
+    let newest: Vec<String> = all.into_iter().skip(1).rev().collect();
+    assert_eq!(addresses(&stores, 1).await, newest);
+}
+
 /// `revoke_others` ends every live session of the user but one, reports those that it ended, and leaves other users alone.
 pub async fn all_sessions_but_one_are_revoked(stores: Stores) {
     let ids = users(&stores, 2).await;
@@ -93,6 +135,12 @@ pub async fn all_sessions_but_one_are_revoked(stores: Stores) {
 
 async fn list(stores: &Stores, user: UserId) -> Vec<Session> {
     stores.sessions.list(user).await.expect("list sessions")
+}
+
+/// The addresses of the sessions of whoever has the `n`th phone.
+async fn addresses(stores: &Stores, n: u32) -> Vec<String> {
+    let addresses = stores.sessions.addresses(&phone(n)).await.expect("find addresses");
+    addresses.iter().map(ToString::to_string).collect()
 }
 
 async fn listed(stores: &Stores, user: UserId) -> Vec<SessionId> {
