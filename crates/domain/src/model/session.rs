@@ -81,6 +81,10 @@ pub struct Session {
 impl Session {
     /// Most sessions that a list has, so that somebody who logs in a thousand times a day gets an answer of bounded size.
     pub const MOST_LISTED: i64 = 100;
+
+    /// Most refresh tokens that are known of a session, so that a client that presents one again and again takes little room. A device that
+    /// refreshes every quarter of an hour and never twice has its tokens recognised for 16 hours.
+    pub const MOST_TOKENS: i64 = 64;
 }
 
 /// What a device says of itself: 1 to 255 characters, none of which is a control character.

@@ -154,6 +154,7 @@ async fn rotate(conn: &mut Conn, presented: RefreshHash, renewal: Renewal) -> Qu
         .execute(conn)
         .await?;
     add_token(conn, session, &successor, Some(&presented), expires_at).await?;
+    forget_oldest(conn, session, [&presented, &successor]).await?;
     Ok(Rotation::Rotated { user: UserId::new(user), session: SessionId::new(session) })
 }
 
@@ -174,6 +175,20 @@ async fn add_token(
         .execute(conn)
         .await
         .map(drop)
+}
+
+/// Forgets the tokens of a session that are too many, those first that expire soonest, but never those that are to be kept.
+async fn forget_oldest(conn: &mut Conn, session: i64, [keep_one, keep_other]: [&RefreshHash; 2]) -> QueryResult<()> {
+    // A statement cannot delete from a table and read it under one name.
+    let known = diesel::alias!(refresh_tokens as known_tokens);
+    let hash = known.field(refresh_tokens::hash);
+    let oldest = known
+        .filter(known.field(refresh_tokens::session_id).eq(session))
+        .filter(hash.ne(keep_one.as_bytes().as_slice()).and(hash.ne(keep_other.as_bytes().as_slice())))
+        .order(known.field(refresh_tokens::expires_at).desc())
+        .offset(Session::MOST_TOKENS - 2)
+        .select(hash);
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::hash.eq_any(oldest))).execute(conn).await.map(drop)
 }
 
 async fn list(conn: &mut Conn, user: UserId) -> QueryResult<Vec<Session>> {

@@ -47,11 +47,12 @@ impl Sessions for MemoryStore {
                 return Ok(Rotation::Reused { user, session: id });
             }
         }
-        state.tokens.insert(successor, Token { session: id, standing: Standing::Successor, expires_at });
+        state.tokens.insert(successor.clone(), Token { session: id, standing: Standing::Successor, expires_at });
         if let Some(Login { session, .. }) = state.sessions.get_mut(&id) {
             session.last_used_at = now;
             session.address = address.or(session.address);
         }
+        forget_oldest(&mut state, id, [presented, &successor]);
         Ok(Rotation::Rotated { user, session: id })
     }
 
@@ -109,6 +110,17 @@ fn good(state: &State, presented: &RefreshHash, now: Timestamp) -> Option<(Sessi
     let token = state.tokens.get(presented).filter(|token| now < token.expires_at)?;
     let login = state.sessions.get(&token.session).filter(|login| login.live)?;
     Some((token.session, login.user, token.standing))
+}
+
+/// Forgets the tokens of a session that are too many, those first that expire soonest, but never those that are to be kept.
+fn forget_oldest(state: &mut State, session: SessionId, keep: [&RefreshHash; 2]) {
+    let theirs = state.tokens.iter().filter(|(hash, token)| token.session == session && !keep.contains(hash));
+    let mut others: Vec<_> = theirs.map(|(hash, token)| (Reverse(token.expires_at), hash.clone())).collect();
+    others.sort_by_key(|(expires_at, _)| *expires_at);
+    let room = usize::try_from(Session::MOST_TOKENS).unwrap_or(usize::MAX).saturating_sub(keep.len());
+    for (_, hash) in others.into_iter().skip(room) {
+        state.tokens.remove(&hash);
+    }
 }
 
 /// Ends every live session of a user but one; which they were, in order of id.

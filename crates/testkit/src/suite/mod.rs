@@ -68,6 +68,8 @@ macro_rules! contract_suite {
             base_and_successor_at_once_are_decided_in_some_order
             purge_forgets_what_has_expired
             purge_keeps_a_session_with_a_token_left
+            a_session_has_so_many_siblings
+            a_session_has_so_many_ancestors
             a_session_is_listed_as_it_began
             a_refresh_is_a_use_of_its_session
             a_list_has_the_live_sessions_of_the_user

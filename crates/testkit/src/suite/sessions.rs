@@ -1,5 +1,6 @@
 //! What [`Sessions`](mango_domain::ports::Sessions) promises, the rules of rotation above all.
 
+mod bounds;
 mod endings;
 mod lists;
 
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use mango_domain::model::{NewSession, Rotation, SessionId, Timestamp, UserId};
 
+pub use bounds::*;
 pub use endings::*;
 pub use lists::*;
 
