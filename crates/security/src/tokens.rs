@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::DateTime;
-use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use chrono::{DateTime, TimeDelta};
+use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
 use mango_domain::Failure;
 use mango_domain::model::{RefreshHash, RefreshToken, SessionId, Timestamp, UserId};
 use mango_domain::ports::{AccessClaims, Random, TokenError, Tokens};
@@ -25,6 +25,13 @@ const AUDIENCE: &str = "mango";
 
 /// Says what the token is for, so that no other token that the key may ever sign is taken for it (RFC 8725, section 3.11).
 const TYPE: &str = "access";
+
+/// The type of the header, that of any JSON Web Token.
+const HEADER_TYPE: &str = "JWT";
+
+/// How far ahead of the clock a token may have been issued. The clocks of nodes differ by milliseconds where they are kept by NTP, and a clock
+/// that is being put right may be a few seconds off; a token of a later time was made by somebody who has no business to.
+const MOST_AHEAD: TimeDelta = TimeDelta::minutes(1);
 
 /// Our tokens have some 300 bytes. What is much longer is not ours, and not worth decoding.
 const LONGEST: usize = 1024;
@@ -71,14 +78,17 @@ impl Tokens for JwtTokens {
             return Err(TokenError::Malformed);
         }
         // The header says no more than which of our own keys to try (RFC 8725, section 3.10).
-        let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
+        let kid = JoseHeader::of(token).ok_or(TokenError::Malformed)?.kid;
         let keys = self.keys.keys();
-        let mut candidates = keys.candidates(header.kid.as_deref(), now);
+        let mut candidates = keys.candidates(kid.as_deref(), now);
         let claims: Claims =
             candidates.find_map(|key| decode(token, key, &self.validation).ok()).ok_or(TokenError::Malformed)?.claims;
         let claims = AccessClaims::try_from(claims)?;
+        if claims.issued_at > now + MOST_AHEAD {
+            return Err(TokenError::Malformed);
+        }
         // RFC 7519, section 4.1.4: not accepted on or after this time. There is no leeway, since the server that made the token
-        // is the one that checks it. The time of issue is not compared: the clock of a second node may be a little ahead.
+        // is the one that checks it.
         if now < claims.expires_at { Ok(claims) } else { Err(TokenError::Expired) }
     }
 
@@ -93,6 +103,26 @@ impl Tokens for JwtTokens {
     fn hash_refresh(&self, token: &RefreshToken) -> RefreshHash {
         // A fast hash without salt is enough: nobody guesses 256 random bits.
         RefreshHash::new(Sha256::digest(token.expose()).into())
+    }
+}
+
+/// The header of an access token, as far as it may go. One that wants something else understood (`crit`, RFC 7515, section 4.1.11), brings a
+/// key or the address of one (RFC 8725, section 3.10), or says that it is of another kind (section 3.11) is not ours, whoever has signed it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JoseHeader {
+    alg: Algorithm,
+    /// Which key has signed; tokens from before keys had names say nothing.
+    kid: Option<String>,
+    typ: String,
+}
+
+impl JoseHeader {
+    /// The header of a token, unless it holds anything that those of ours do not.
+    fn of(token: &str) -> Option<Self> {
+        let (header, _) = token.split_once('.')?;
+        let header: Self = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        (header.alg == ALGORITHM && header.typ == HEADER_TYPE).then_some(header)
     }
 }
 

@@ -92,7 +92,6 @@ fn a_token_expires_at_its_second() {
     let end = claims().expires_at;
     let micro = TimeDelta::microseconds(1);
     let table = [
-        (at(0), Ok(claims())),
         (claims().issued_at, Ok(claims())),
         (end - micro, Ok(claims())),
         (end, Err(TokenError::Expired)),
@@ -166,7 +165,8 @@ fn only_the_one_algorithm_and_the_one_key() {
     refused("another key", &signed(&hs256, &payload(), Algorithm::HS256, OTHER));
     refused("another hash under our name", &signed(&hs256, &payload(), Algorithm::HS512, SECRET));
     for (name, algorithm) in [("HS384", Algorithm::HS384), ("HS512", Algorithm::HS512)] {
-        refused(name, &signed(&json!({"alg": name}), &payload(), algorithm, SECRET));
+        let header = json!({"alg": name, "typ": "JWT"});
+        refused(name, &signed(&header, &payload(), algorithm, SECRET));
     }
     for name in ["none", "None", "NONE", "nOnE", "", "hs256", "RS256", "ES256", "PS256", "EdDSA", "HS257"] {
         let header = json!({"alg": name, "typ": "JWT"});
@@ -176,8 +176,7 @@ fn only_the_one_algorithm_and_the_one_key() {
     refused("no alg", &signed(&json!({"typ": "JWT"}), &payload(), Algorithm::HS256, SECRET));
 }
 
-/// RFC 8725, section 3.10: a key that comes along, or that the token says where to get, is never used. It does not make a good
-/// token bad either: the header is the signer's to write.
+/// RFC 8725, section 3.10: a key that comes along, or that the token says where to get, is never used.
 #[test]
 fn rfc_8725_section_3_10_keys_in_the_header_are_not_looked_at() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -198,6 +197,78 @@ fn rfc_8725_section_3_10_keys_in_the_header_are_not_looked_at() {
         refused(&format!("{name}, another key"), &signed(&header, &payload(), Algorithm::HS256, OTHER));
     }
     assert!(listener.accept().is_err(), "nothing was fetched");
+}
+
+/// RFC 7515, section 4.1.11: a token that wants something understood that is not has to be refused, and so is an empty or a wrong list.
+#[test]
+fn rfc_7515_section_4_1_11_nothing_critical_is_understood() {
+    for crit in [json!(["exp"]), json!(["b64"]), json!(["kid"]), json!([]), json!("exp"), json!(null)] {
+        let header = json!({"alg": "HS256", "typ": "JWT", "crit": crit, "exp": ISSUED + 900, "b64": true});
+        refused(&format!("crit {crit}"), &signed(&header, &payload(), Algorithm::HS256, SECRET));
+        let header = json!({"alg": "HS256", "typ": "JWT", "crit": crit});
+        refused(&format!("crit {crit} alone"), &signed(&header, &payload(), Algorithm::HS256, SECRET));
+    }
+}
+
+/// RFC 8725, section 3.10: nothing of a header is taken that could be made use of, not even from somebody who has the key. The good header
+/// with each member that Mango never writes, and each that it does twice.
+#[test]
+fn rfc_8725_section_3_10_a_header_holds_what_ours_holds_and_nothing_else() {
+    let kid = SigningKey::new(SECRET).unwrap().id();
+    let ours = json!({"alg": "HS256", "typ": "JWT", "kid": kid});
+    check("ours", &signed(&ours, &payload(), Algorithm::HS256, SECRET), Ok(claims()));
+    let key = json!({"kty": "oct", "k": URL_SAFE_NO_PAD.encode(SECRET), "alg": "HS256"});
+    for (name, value) in [
+        ("jku", json!("https://mango.example/keys")),
+        ("jwk", key),
+        ("x5u", json!("https://mango.example/certificate")),
+        ("x5c", json!([base64::engine::general_purpose::STANDARD.encode(SECRET)])),
+        ("x5t", json!("dGh1bWJwcmludA")),
+        ("x5t#S256", json!("dGh1bWJwcmludA")),
+        ("cty", json!("JWT")),
+        ("enc", json!("A256GCM")),
+        ("zip", json!("DEF")),
+        ("b64", json!(false)),
+        ("sub", json!("7")),
+        ("unheard-of", json!(null)),
+    ] {
+        let mut more = ours.clone();
+        more[name] = value;
+        refused(name, &signed(&more, &payload(), Algorithm::HS256, SECRET));
+    }
+    for twice in [r#"{"alg":"none","#, r#"{"typ":"JWT","#, r#"{"kid":"another","#] {
+        let header = ours.to_string().replacen('{', twice, 1);
+        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), part(&payload()));
+        let key = EncodingKey::from_secret(SECRET);
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+        refused(twice, &format!("{message}.{signature}"));
+    }
+}
+
+/// RFC 8725, section 3.11: the header says of which type a token is, and a token of another type is not taken for one of ours.
+#[test]
+fn rfc_8725_section_3_11_the_type_of_the_header_is_checked() {
+    for typ in [json!("at+jwt"), json!("secevent+jwt"), json!("jwt"), json!(""), json!(null), json!(["JWT"])] {
+        let header = json!({"alg": "HS256", "typ": typ});
+        refused(&format!("typ {typ}"), &signed(&header, &payload(), Algorithm::HS256, SECRET));
+    }
+    refused("no typ", &signed(&json!({"alg": "HS256"}), &payload(), Algorithm::HS256, SECRET));
+}
+
+/// RFC 7519, section 4.1.6: when a token was issued tells how old it is. One from the future was not issued by a clock that is right; a minute
+/// is what clocks may differ by.
+#[test]
+fn rfc_7519_section_4_1_6_a_token_from_the_future_is_refused() {
+    let token = tokens(SECRET).sign(&claims()).unwrap();
+    let minute = TimeDelta::minutes(1);
+    let micro = TimeDelta::microseconds(1);
+    for (now, expected) in [
+        (at(ISSUED) - minute, Ok(claims())),
+        (at(ISSUED) - minute - micro, Err(TokenError::Malformed)),
+        (at(0), Err(TokenError::Malformed)),
+    ] {
+        assert_eq!(tokens(SECRET).verify(&token, now), expected, "at {now}");
+    }
 }
 
 /// RFC 8725, section 2.1: what is public elsewhere, such as the key that checks another algorithm, is no secret here.
@@ -273,7 +344,8 @@ fn garbage_is_malformed() {
 #[test]
 fn a_claim_given_twice_is_refused() {
     let payload = payload().to_string().replacen('{', r#"{"sub":"1","#, 1);
-    let message = format!("{}.{}", part(&json!({"alg": "HS256"})), URL_SAFE_NO_PAD.encode(payload));
+    let header = json!({"alg": "HS256", "typ": "JWT"});
+    let message = format!("{}.{}", part(&header), URL_SAFE_NO_PAD.encode(payload));
     let key = EncodingKey::from_secret(SECRET);
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
     refused("sub twice", &format!("{message}.{signature}"));
