@@ -80,6 +80,7 @@ pub fn wire(
         refresh_ttl: settings.refresh_ttl,
         max_content: settings.max_content,
         audit_retention: settings.audit_retention,
+        require_current_password: settings.require_current_password,
     };
     let audit = Arc::new(QueuedAudit::new(database.audit()));
     let socket_options = mango_socketio::Options {

@@ -110,6 +110,7 @@ fn every_setting_can_be_set() {
         ("MANGO_JWT_SECRET", SECRET),
         ("MANGO_ACCESS_TTL", "5m"),
         ("MANGO_REFRESH_TTL", "7d"),
+        ("MANGO_REQUIRE_CURRENT_PASSWORD", "true"),
         ("MANGO_COOKIE_SECURE", "true"),
         ("MANGO_CORS_ORIGINS", "https://chat.example.org"),
         ("MANGO_MAX_BODY", "8MiB"),
@@ -135,6 +136,7 @@ fn every_setting_can_be_set() {
         (settings.access_ttl, settings.refresh_ttl),
         (Duration::from_secs(300), Duration::from_secs(7 * 86_400))
     );
+    assert!(settings.require_current_password);
     assert_eq!(settings.trusted_proxies, TrustedProxies::parse("127.0.0.1,fd00::/8").unwrap());
     assert_eq!(settings.cookie_secure, CookieSecure::Always);
     assert_eq!(settings.cors_origins, CorsOrigins::Only(vec!["https://chat.example.org".to_owned()]));

@@ -59,7 +59,7 @@ impl CreateUserRequest {
 }
 
 /// What to change of your own profile, as a JSON merge patch (RFC 7396): what is absent stays, `null` empties `name`, `photo` or
-/// `description`. `null` for `phone` or `password`, which cannot be empty, changes nothing.
+/// `description`. `null` for `phone`, `password` or `current_password`, which cannot be empty, is as if it were absent.
 #[derive(Default, Deserialize, ToSchema)]
 #[schema(example = json!({"name": "Ada Lovelace", "description": null}))]
 pub struct UpdateUserRequest {
@@ -70,6 +70,9 @@ pub struct UpdateUserRequest {
     #[serde(default)]
     #[schema(min_length = 8, max_length = 128)]
     pub password: Option<String>,
+    /// The password of now, for a new one: when it is wrong, nothing is changed. The server may be set up to want it with each new password.
+    #[serde(default)]
+    pub current_password: Option<String>,
     /// 1 to 255 characters.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
@@ -94,6 +97,7 @@ impl UpdateUserRequest {
         let edit = ProfileEdit {
             phone: faults.take_option(self.phone.as_deref().map(Phone::parse)),
             password: faults.take_option(self.password.map(Password::parse)),
+            current_password: self.current_password.map(Password::attempt),
             name: self.name.map(|name| faults.take_option(name.as_deref().map(UserName::parse))),
             description: self.description.map(|text| faults.take_option(parse_description(text.as_deref()))),
             picture: self.photo.map(|photo| faults.take_option(parse_photo(photo.as_deref()))),

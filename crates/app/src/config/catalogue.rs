@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of `.env.example`.
-pub const SETTINGS: [&Setting; 34] = [
+pub const SETTINGS: [&Setting; 35] = [
     &BIND,
     &DATA_DIR,
     &DATABASE_URL,
@@ -32,6 +32,7 @@ pub const SETTINGS: [&Setting; 34] = [
     &ACCESS_TTL,
     &REFRESH_TTL,
     &AUDIT_RETENTION,
+    &REQUIRE_CURRENT_PASSWORD,
     &COOKIE_SECURE,
     &CORS_ORIGINS,
     &MAX_BODY,
@@ -167,6 +168,15 @@ pub const AUDIT_RETENTION: Setting = Setting {
     default: "90d",
     help: "how long the audit log of logins and the like is kept",
     allowed: A_DURATION,
+    secret: false,
+};
+
+/// `MANGO_REQUIRE_CURRENT_PASSWORD`
+pub const REQUIRE_CURRENT_PASSWORD: Setting = Setting {
+    name: "MANGO_REQUIRE_CURRENT_PASSWORD",
+    default: "false",
+    help: "whether a user who wants a new password has to give the current one",
+    allowed: "true or false",
     secret: false,
 };
 

@@ -44,6 +44,8 @@ pub struct Settings {
     pub refresh_ttl: Duration,
     /// How long the audit log is kept (`MANGO_AUDIT_RETENTION`).
     pub audit_retention: Duration,
+    /// Whether a new password takes the current one (`MANGO_REQUIRE_CURRENT_PASSWORD`).
+    pub require_current_password: bool,
     /// Which web pages may call the server (`MANGO_CORS_ORIGINS`).
     pub cors_origins: CorsOrigins,
     /// Most bytes of a request's body (`MANGO_MAX_BODY`).
@@ -156,6 +158,7 @@ impl Settings {
         let access_ttl = source.read(&c::ACCESS_TTL, parse::lifetime);
         let refresh_ttl = source.read(&c::REFRESH_TTL, parse::lifetime);
         let audit_retention = source.read(&c::AUDIT_RETENTION, parse::lifetime);
+        let require_current_password = source.read(&c::REQUIRE_CURRENT_PASSWORD, parse::boolean);
         let cors_origins = source.read(&c::CORS_ORIGINS, parse::origins);
         let max_body = source.read(&c::MAX_BODY, parse::size);
         let max_content = source.read(&c::MAX_CONTENT, parse::size);
@@ -207,6 +210,7 @@ impl Settings {
                 access_ttl: access_ttl?,
                 refresh_ttl: refresh_ttl?,
                 audit_retention: audit_retention?,
+                require_current_password: require_current_password?,
                 cors_origins: cors_origins?,
                 max_body: max_body?,
                 max_content: max_content?,

@@ -43,7 +43,7 @@ macro_rules! events {
 events! {
     /// A session began.
     LoggedIn = "login";
-    /// Somebody gave a wrong password, or a phone that nobody has.
+    /// Somebody gave a wrong password, or a phone that nobody has; with a session, a wrong current password for a new one.
     LoginFailed = "login_failed";
     /// A user chose a new password, which ended all other sessions.
     PasswordChanged = "password_change";

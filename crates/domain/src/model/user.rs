@@ -75,6 +75,8 @@ pub struct UserChange {
     pub phone: Option<Phone>,
     /// The hash of the new password. It ends every session of the user but `keep_session`.
     pub password: Option<PasswordHash>,
+    /// The hash that the password has to have still; `None` for any.
+    pub current_password: Option<PasswordHash>,
     /// The new name.
     pub name: Option<Option<UserName>>,
     /// The new photo, already in the media store.

@@ -21,8 +21,12 @@ pub trait Users: Send + Sync {
     /// What the login of a phone is checked against; `None` when nobody has that phone.
     async fn credentials(&self, phone: &Phone) -> Result<Option<Credentials>, Failure>;
 
+    /// The hash of a user's password; `None` when there is no such user.
+    async fn password(&self, id: UserId) -> Result<Option<PasswordHash>, Failure>;
+
     /// Changes a user in one transaction. With a new password it also revokes every session of the user but
-    /// `change.keep_session`, at `now`. `Ok(None)` when there is no such user. When `change.keep_session` has ended, nothing is changed.
+    /// `change.keep_session`, at `now`. `Ok(None)` when there is no such user. When `change.keep_session` has ended, or the password
+    /// has another hash than `change.current_password`, nothing is changed.
     ///
     /// A user who has another name or photo than before takes the next [`ProfileVersion`](crate::model::ProfileVersion), and is published as
     /// they are now, as [`UserChanged`](crate::model::Event::UserChanged) with their chats of after the commit. So they are as well when the
@@ -80,6 +84,9 @@ pub enum UpdateUserError {
     /// The session that wants the change has ended.
     #[error("update user: the session has ended")]
     SessionEnded,
+    /// The password has another hash than it is to have still.
+    #[error("update user: the password has been replaced")]
+    PasswordReplaced,
     /// The store failed.
     #[error(transparent)]
     Failed(#[from] Failure),

@@ -1,9 +1,10 @@
 //! The counting of attempts at a password.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{Phone, Subject};
+use crate::model::{Phone, Subject, UserId};
 use crate::ports::{Outcome, Rates, Sessions};
 use crate::{Error, Result};
 
@@ -32,33 +33,50 @@ impl Attempts {
         account: std::result::Result<&'a Phone, &'a str>,
         address: Option<IpAddr>,
     ) -> Result<Attempt<'a>> {
-        let too_many = |retry_after| Error::TooMany { retry_after };
-        let (phone, account) = (account.ok(), account.map_or_else(|text| text, Phone::as_str));
-        let rates = &*self.rates;
-        rates.attempt(account, address).map_err(too_many)?;
-        let attempt = Attempt { rates, account, address, outcome: Outcome::Unknown };
+        let attempt = self.open(account.map_or_else(|text| text, Phone::as_str).into(), address)?;
         // What is no phone has no password that could be guessed.
-        if let Some(phone) = phone
-            && let Err(retry_after) = rates.guess(account)
-            && !self.is_at_home(phone, address).await?
+        if let Ok(phone) = account
+            && let Err(retry_after) = self.rates.guess(&attempt.account)
+            && !is_at_home(address, self.sessions.addresses(phone).await?)
         {
-            return Err(too_many(retry_after));
+            return Err(Error::TooMany { retry_after });
         }
         Ok(attempt)
     }
 
-    /// Whether the account of a phone has a live session at an address.
-    async fn is_at_home(&self, phone: &Phone, address: Option<IpAddr>) -> Result<bool> {
-        let Some(address) = address.map(Subject::prefix) else { return Ok(false) };
-        let homes = self.sessions.addresses(phone).await?;
-        Ok(homes.into_iter().any(|home| Subject::prefix(home) == address))
+    /// Begins an attempt of somebody who is logged in as the user whose password it is. It is counted by the user and in the same ways, but
+    /// apart from logins: a phone can be changed, and a stranger who guesses at it is not to keep its owner from choosing another password.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`] when the attempt may not be made now.
+    pub async fn begin_by(&self, user: UserId, address: Option<IpAddr>) -> Result<Attempt<'_>> {
+        let attempt = self.open(format!("user {user}").into(), address)?;
+        if let Err(retry_after) = self.rates.guess(&attempt.account) {
+            let sessions = self.sessions.list(user).await?;
+            if !is_at_home(address, sessions.into_iter().filter_map(|session| session.address)) {
+                return Err(Error::TooMany { retry_after });
+            }
+        }
+        Ok(attempt)
     }
+
+    fn open<'a>(&'a self, account: Cow<'a, str>, address: Option<IpAddr>) -> Result<Attempt<'a>> {
+        let rates = &*self.rates;
+        rates.attempt(&account, address).map_err(|retry_after| Error::TooMany { retry_after })?;
+        Ok(Attempt { rates, account, address, outcome: Outcome::Unknown })
+    }
+}
+
+/// Whether an address is one of those at which an account is logged in.
+fn is_at_home(address: Option<IpAddr>, homes: impl IntoIterator<Item = IpAddr>) -> bool {
+    let address = address.map(Subject::prefix);
+    homes.into_iter().any(|home| Some(Subject::prefix(home)) == address)
 }
 
 /// An attempt that is being checked. Dropped before its outcome is known, also because the caller went away, it counts for nothing.
 pub(super) struct Attempt<'a> {
     rates: &'a dyn Rates,
-    account: &'a str,
+    account: Cow<'a, str>,
     address: Option<IpAddr>,
     outcome: Outcome,
 }
@@ -71,6 +89,6 @@ impl Attempt<'_> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
-        self.rates.settle(self.account, self.address, self.outcome);
+        self.rates.settle(&self.account, self.address, self.outcome);
     }
 }

@@ -29,6 +29,7 @@ pub mod list_messages;
 pub mod list_sessions;
 pub mod log_in;
 pub mod log_out;
+mod new_password;
 mod photos;
 pub mod purge_sessions;
 pub mod refresh_session;
@@ -52,6 +53,8 @@ pub struct Policy {
     pub max_content: usize,
     /// How long the audit log is kept.
     pub audit_retention: Duration,
+    /// Whether a new password takes the current one.
+    pub require_current_password: bool,
 }
 
 /// Every port, for wiring.
@@ -133,6 +136,13 @@ impl UseCases {
         let ender = ending::Ender::new(sessions.clone(), events.clone(), clock.clone(), auditor.clone());
         let granter = grant::Granter::new(tokens.clone(), clock.clone(), random, policy);
         let attempts = attempts::Attempts::new(rates.clone(), sessions.clone());
+        let new_passwords = new_password::NewPasswords::new(
+            users.clone(),
+            passwords.clone(),
+            attempts.clone(),
+            auditor.clone(),
+            policy.require_current_password,
+        );
         Self {
             authenticate: authenticate::Authenticate::new(tokens.clone(), sessions.clone(), clock.clone()),
             check_picture: check_picture::CheckPicture::new(images),
@@ -177,7 +187,7 @@ impl UseCases {
             sync: sync::Sync::new(changes, presence.clone()),
             toggle_like: toggle_like::ToggleLike::new(likes, events.clone(), clock.clone()),
             toggle_pin: toggle_pin::TogglePin::new(chats, events.clone(), clock.clone()),
-            update_user: update_user::UpdateUser::new(users, passwords, photos, presence, events, clock, auditor),
+            update_user: update_user::UpdateUser::new(users, new_passwords, photos, presence, events, clock, auditor),
         }
     }
 }

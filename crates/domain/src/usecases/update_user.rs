@@ -2,18 +2,23 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::Unauthenticated;
 use crate::model::{AuditEvent, Description, Event, Password, Phone, Principal, Profile, UserChange, UserId, UserName};
-use crate::ports::{Announcer, Clock, Events, Passwords, Presence, UpdateUserError, Users};
+use crate::ports::{Announcer, Clock, Events, Presence, UpdateUserError, Users};
 use crate::usecases::audit::Auditor;
+use crate::usecases::new_password::NewPasswords;
 use crate::usecases::photos::Photos;
-use crate::{Error, Result};
+use crate::{Error, Failure, Result};
+
+/// When to try again whose password was replaced while it was checked.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Changes the profile of the caller.
 pub struct UpdateUser {
     users: Arc<dyn Users>,
-    passwords: Arc<dyn Passwords>,
+    new_passwords: NewPasswords,
     photos: Photos,
     presence: Arc<dyn Presence>,
     events: Arc<dyn Events>,
@@ -28,6 +33,8 @@ pub struct ProfileEdit {
     pub phone: Option<Phone>,
     /// The new password. It ends all other sessions of the user.
     pub password: Option<Password>,
+    /// The password of now, for a new one.
+    pub current_password: Option<Password>,
     /// The new name.
     pub name: Option<Option<UserName>>,
     /// The new description.
@@ -39,24 +46,26 @@ pub struct ProfileEdit {
 impl UpdateUser {
     pub(super) fn new(
         users: Arc<dyn Users>,
-        passwords: Arc<dyn Passwords>,
+        new_passwords: NewPasswords,
         photos: Photos,
         presence: Arc<dyn Presence>,
         events: Arc<dyn Events>,
         clock: Arc<dyn Clock>,
         auditor: Auditor,
     ) -> Self {
-        Self { users, passwords, photos, presence, events, clock, auditor }
+        Self { users, new_passwords, photos, presence, events, clock, auditor }
     }
 
     /// Makes the change, all of it or nothing, and has those told who see the user's name and photo. The files of a replaced photo go once the change is committed, those of a new one
     /// when it is refused. When the store fails, the change may have been made all the same, so both stay;
     /// [`SweepPhotos`](super::sweep_photos::SweepPhotos) removes what nobody has. A new password ends all sessions but the caller's
-    /// and closes their connections. A session that was ended while its request was under way changes nothing.
+    /// and closes their connections. A session that was ended while its request was under way changes nothing, and neither does somebody whose
+    /// password is not any more the one that they have shown to know.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when the session has ended; [`Error::Forbidden`] for anybody else's id; [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not
-    /// taken.
+    /// taken, and on `current_password` when it is wrong, is missing though the policy wants it, or comes without a new one;
+    /// [`Error::TooMany`] when too many have been wrong; a failure that is [busy](crate::FailureKind::Busy) when the password was replaced meanwhile.
     pub async fn run(
         &self,
         principal: &Principal,
@@ -67,11 +76,9 @@ impl UpdateUser {
         if id != principal.user {
             return Err(Error::Forbidden("you can change nobody but yourself"));
         }
-        let ProfileEdit { phone, password, name, description, picture } = edit;
-        let password = match password {
-            Some(password) => Some(self.passwords.hash(password).await?),
-            None => None,
-        };
+        let ProfileEdit { phone, password, current_password, name, description, picture } = edit;
+        let chosen = self.new_passwords.choose(principal, password, current_password, address).await?;
+        let (password, current_password) = chosen.map_or((None, None), |chosen| (Some(chosen.new), chosen.current));
         let photo = match picture {
             Some(Some(picture)) => Some(Some(self.photos.store(picture).await?)),
             Some(None) => Some(None),
@@ -79,12 +86,14 @@ impl UpdateUser {
         };
         let (new_photo, new_password) = (photo.clone().flatten(), password.is_some());
         let keep_session = Some(principal.session);
-        let change = UserChange { phone, password, name, photo, description, keep_session };
+        let change = UserChange { phone, password, current_password, name, photo, description, keep_session };
         let announcer = Announcer::new(&self.events, None);
         let decided = match self.users.update(id, change, self.clock.now(), announcer).await {
             Ok(updated) => updated.ok_or(Error::NotFound("user")),
             Err(UpdateUserError::PhoneTaken) => Err(Error::PhoneTaken),
             Err(UpdateUserError::SessionEnded) => Err(Error::Unauthenticated(Unauthenticated::Revoked)),
+            // Somebody else has changed it, or a login has hashed it anew: the next try finds out.
+            Err(UpdateUserError::PasswordReplaced) => Err(Failure::busy("update user", RETRY_AFTER).into()),
             Err(UpdateUserError::Failed(failure)) => return Err(failure.into()),
         };
         if decided.is_err() {

@@ -52,6 +52,8 @@ async fn everything_that_happens_to_an_account_is_noted_with_who_and_where() {
         ..ProfileEdit::default()
     };
     cases.update_user.run(&me, me.user, ProfileEdit::default(), here).await.expect("change nothing");
+    let wrong = ProfileEdit { current_password: Some(Password::attempt("wrong".to_owned())), ..edit.clone() };
+    cases.update_user.run(&me, me.user, wrong, here).await.expect_err("refused");
     cases.update_user.run(&me, me.user, edit, here).await.expect("a new password");
     cases.log_out.run(&me, here).await.expect("log out");
     cases.log_out.run(&me, here).await.expect("log out again");
@@ -61,6 +63,7 @@ async fn everything_that_happens_to_an_account_is_noted_with_who_and_where() {
     let mut note = |event, session: Option<SessionId>| expected.push((event, Some(me.user), session, here));
     note(AuditEvent::SessionRevoked, Some(one.session));
     note(AuditEvent::SessionRevoked, Some(two.session));
+    note(AuditEvent::LoginFailed, Some(me.session));
     note(AuditEvent::PasswordChanged, Some(me.session));
     note(AuditEvent::SessionRevoked, Some(me.session));
 

@@ -81,7 +81,8 @@ pub(crate) async fn get_user(state: State, caller: Caller<Id<UserId>>) -> Result
 
 /// Change your own profile
 ///
-/// Only what is there is changed. A new password ends all other sessions. A new photo takes the place of the old one, whose files
+/// Only what is there is changed. A new password ends all other sessions; with `current_password` it is set only when that is right, and
+/// wrong ones are counted as failed logins are: after too many, the answer is 429. A new photo takes the place of the old one, whose files
 /// are removed.
 #[utoipa::path(
     patch, path = "/user/{id}", tag = "users",

@@ -129,6 +129,33 @@ async fn a_new_password_ends_all_other_sessions() {
     server.post("/auth/login", &old).await.assert_problem(401, "wrong-credentials");
 }
 
+/// OWASP ASVS 5.0, 6.2.3.
+#[actix_web::test]
+async fn asvs_6_2_3_a_new_password_may_come_with_the_current_one() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    server.memory.rates.limit_attempts(2);
+    let own = format!("/user/{}", ann.id);
+    let change = async |body: Value| server.patch_as(&ann, &own, &body).await;
+    change(json!({"name": "Ann", "current_password": PASSWORD})).await.assert_fields(&["current_password"]);
+    change(json!({"password": "short", "current_password": 7})).await.assert_fields(&["current_password"]);
+    assert_eq!(change(json!({"name": "Ann", "current_password": null})).await.status, 202);
+    let (new, newer) = ("a new password", "a newer password");
+    let right = change(json!({"password": new, "current_password": PASSWORD})).await;
+    assert_eq!(right.status, 202);
+    assert!(!right.text().contains(PASSWORD));
+    for _ in 0..2 {
+        let wrong = change(json!({"password": newer, "current_password": PASSWORD})).await;
+        wrong.assert_fields(&["current_password"]);
+        assert!(!wrong.text().contains(PASSWORD));
+    }
+    let refused = change(json!({"password": newer, "current_password": new})).await;
+    refused.assert_problem(429, "too-many-requests");
+    assert_eq!((refused.header("retry-after"), refused.problem().retry_after_ms), (Some("2"), Some(1500)));
+    let login = server.post("/auth/login", &json!({"username": ann.phone, "password": new})).await;
+    assert_eq!(login.status, 200, "it is the password still");
+}
+
 #[actix_web::test]
 async fn a_picture_turns_into_base64() {
     let server = Server::start().await;

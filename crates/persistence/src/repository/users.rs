@@ -53,6 +53,10 @@ impl Users for Repository {
         .map_err(|fault| fault.during("find credentials"))
     }
 
+    async fn password(&self, id: UserId) -> Result<Option<PasswordHash>, Failure> {
+        self.read(move |conn| password(conn, id).boxed()).await.map_err(|fault| fault.during("find password"))
+    }
+
     async fn update(
         &self,
         id: UserId,
@@ -63,6 +67,7 @@ impl Users for Repository {
         match self.transact(move |conn| update(conn, id, change, now).boxed()).await {
             Ok(None) => Ok(None),
             Ok(Some(Update::SessionEnded)) => Err(UpdateUserError::SessionEnded),
+            Ok(Some(Update::PasswordReplaced)) => Err(UpdateUserError::PasswordReplaced),
             Ok(Some(Update::Made(updated, is_changed))) => {
                 self.live.forget(&updated.revoked);
                 if is_changed {
@@ -225,6 +230,13 @@ enum Update {
     Made(UpdatedUser, bool),
     /// It was not made: the session that wanted it has ended.
     SessionEnded,
+    /// It was not made: the password has another hash than it was to have still.
+    PasswordReplaced,
+}
+
+async fn password(conn: &mut Conn, id: UserId) -> QueryResult<Option<PasswordHash>> {
+    let hash = users::table.find(id.get()).select(users::password_hash).get_result(conn).await.optional()?;
+    Ok(hash.map(PasswordHash::new))
 }
 
 /// Makes the change.
@@ -237,6 +249,11 @@ async fn update(conn: &mut Conn, id: UserId, change: UserChange, now: Timestamp)
         && !holds(conn, session).await?
     {
         return Ok(Some(Update::SessionEnded));
+    }
+    if let Some(current) = &change.current_password
+        && password(conn, id).await?.as_ref() != Some(current)
+    {
+        return Ok(Some(Update::PasswordReplaced));
     }
     let is_changed = change.name.as_ref().is_some_and(|name| *name != before.name)
         || change.photo.as_ref().is_some_and(|photo| *photo != before.photo);

@@ -19,7 +19,8 @@ pub async fn chat(stores: &Stores) {
     stores.users.seen(ann, moment(9)).await.unwrap();
     let password = Some(mango_domain::model::PasswordHash::new("$new".to_owned()));
     let live = session(stores, ann, 900_001).await;
-    let change = UserChange { password, keep_session: Some(live), ..UserChange::default() };
+    let current_password = stores.users.password(ann).await.unwrap();
+    let change = UserChange { password, current_password, keep_session: Some(live), ..UserChange::default() };
     stores.users.update(ann, change, moment(9), unheard()).await.unwrap();
     let name = Some(Some(mango_domain::model::UserName::parse("Another").unwrap()));
     stores.users.update(ann, UserChange { name, ..UserChange::default() }, moment(9), unheard()).await.unwrap();

@@ -65,12 +65,14 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// The rules of tests: access for 15 minutes, refresh for 30 days, 64 KiB of content, an audit log of 90 days.
+    /// The rules of tests: access for 15 minutes, refresh for 30 days, 64 KiB of content, an audit log of 90 days, new passwords without
+    /// the current one.
     pub const POLICY: Policy = Policy {
         access_ttl: Duration::from_secs(15 * 60),
         refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
         max_content: 64 * 1024,
         audit_retention: Duration::from_secs(90 * 24 * 60 * 60),
+        require_current_password: false,
     };
 
     /// Empty stores and fresh fakes.

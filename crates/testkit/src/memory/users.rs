@@ -39,6 +39,11 @@ impl Users for MemoryStore {
         Ok(account.map(|account| Credentials { user: account.user.id, password: account.password.clone() }))
     }
 
+    async fn password(&self, id: UserId) -> Result<Option<PasswordHash>, Failure> {
+        let state = self.enter("find password")?;
+        Ok(state.users.get(&id).map(|account| account.password.clone()))
+    }
+
     async fn update(
         &self,
         id: UserId,
@@ -82,7 +87,7 @@ impl MemoryStore {
     fn update_now(&self, id: UserId, change: UserChange) -> Result<(Updated, Option<Event>), UpdateUserError> {
         let mut guard = self.enter("update user")?;
         let state = &mut *guard;
-        let UserChange { phone, password, name, photo, description, keep_session } = change;
+        let UserChange { phone, password, current_password, name, photo, description, keep_session } = change;
         if phone.as_ref().and_then(|phone| owner(state, phone)).is_some_and(|owner| owner != id) {
             return Err(UpdateUserError::PhoneTaken);
         }
@@ -91,6 +96,9 @@ impl MemoryStore {
         };
         if keep_session.is_some_and(|kept| state.sessions.get(&kept).is_none_or(|login| !login.live)) {
             return Err(UpdateUserError::SessionEnded);
+        }
+        if current_password.is_some_and(|current| account.password != current) {
+            return Err(UpdateUserError::PasswordReplaced);
         }
         let before = account.brief();
         let user = &mut account.user;

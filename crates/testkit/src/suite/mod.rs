@@ -35,6 +35,8 @@ macro_rules! contract_suite {
             an_update_empties_fields
             an_update_of_nothing_changes_nothing
             an_update_of_nobody_is_none
+            an_update_may_depend_on_the_password
+            the_password_of_a_user_is_the_one_of_their_phone
             an_update_reports_the_old_photo
             an_update_takes_a_free_phone
             an_update_does_not_take_a_taken_phone

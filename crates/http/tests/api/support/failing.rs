@@ -92,6 +92,10 @@ impl Users for Failing {
         Err(self.failure())
     }
 
+    async fn password(&self, _: UserId) -> Result<Option<PasswordHash>, Failure> {
+        Err(self.failure())
+    }
+
     async fn update(
         &self,
         _: UserId,

@@ -41,6 +41,49 @@ pub async fn an_update_empties_fields(stores: Stores) {
     assert_eq!(find(&stores, after.user.id).await, after.user);
 }
 
+/// `update` with the hash that the password is to have still changes all or nothing, and ends no session when it changes nothing.
+pub async fn an_update_may_depend_on_the_password(stores: Stores) {
+    let before = user(1).name("Name").password(hash("one")).add(&stores).await;
+    let other = session(&stores, before.id, 1).await;
+    let change = |current: &str, new: &str| UserChange {
+        current_password: Some(hash(current)),
+        password: Some(hash(new)),
+        name: Some(None),
+        ..UserChange::default()
+    };
+    let refused = stores.users.update(before.id, change("two", "three"), moment(1), unheard()).await;
+    assert!(matches!(refused, Err(UpdateUserError::PasswordReplaced)), "{refused:?}");
+    assert_eq!(find(&stores, before.id).await, before);
+    check_credentials(&stores, 1, Some((before.id, "one"))).await;
+    assert!(stores.sessions.is_live(other, before.id).await.expect("is live"));
+
+    let changed = update(&stores, before.id, change("one", "two")).await;
+    assert_eq!((changed.user.name, changed.revoked), (None, vec![other]));
+    check_credentials(&stores, 1, Some((before.id, "two"))).await;
+    // Of two that depend on the same password at the same time one is made.
+    for round in 0..10 {
+        let (now, next) = (format!("of round {round}"), format!("of round {}", round + 1));
+        update(&stores, before.id, UserChange { password: Some(hash(&now)), ..UserChange::default() }).await;
+        let results = together([0, 1].map(|_| {
+            let (users, change) = (Arc::clone(&stores.users), change(&now, &next));
+            async move { users.update(before.id, change, moment(1), unheard()).await }
+        }));
+        let made = results.await.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(made, 1, "round {round}");
+    }
+}
+
+/// `password` gives the hash of the user's password of now, and none for nobody.
+pub async fn the_password_of_a_user_is_the_one_of_their_phone(stores: Stores) {
+    let (one, other) =
+        (user(1).password(hash("one")).add(&stores).await, user(2).password(hash("two")).add(&stores).await);
+    let password = async |id| stores.users.password(id).await.expect("find password");
+    assert_eq!((password(one.id).await, password(other.id).await), (Some(hash("one")), Some(hash("two"))));
+    update(&stores, one.id, UserChange { password: Some(hash("new")), ..UserChange::default() }).await;
+    assert_eq!((password(one.id).await, password(other.id).await), (Some(hash("new")), Some(hash("two"))));
+    assert_eq!(password(UserId::new(one.id.get().max(other.id.get()) + 1)).await, None);
+}
+
 /// A change that names nothing gives the user as they are.
 pub async fn an_update_of_nothing_changes_nothing(stores: Stores) {
     let before = user(1).name("Name").photo(photo(1)).add(&stores).await;
