@@ -144,6 +144,34 @@ async fn guesses_at_a_password_have_to_wait_and_its_owner_does_not() {
 }
 
 #[tokio::test]
+async fn guesses_from_everywhere_are_few_and_the_owner_at_home_goes_on() {
+    let server = limited(&[("MANGO_RATE_LOGIN_ACCOUNT", "6+1/h")]);
+    let url = server.url();
+    User::sign_up(url, "+31612345678", None).await;
+    let log_in = |address: &str, phone: &str, password: &str| {
+        let form = [("username", phone), ("password", password)];
+        at(address).post(format!("{url}/auth/login")).form(&form).send()
+    };
+    let right = "correct horse battery staple";
+    let home = log_in("2001:db8:7::1", "+31612345678", right).await.unwrap();
+    assert_eq!(home.status(), StatusCode::OK);
+    for phone in ["+31612345678", "+31699999999"] {
+        let guesses =
+            join_all((1..=20).map(async |n| log_in(&format!("198.51.100.{n}"), phone, "a guess").await.unwrap()));
+        let guesses = guesses.await;
+        let wrong = guesses.iter().filter(|answer| answer.status() == StatusCode::UNAUTHORIZED).count();
+        // Two logins of its owner were attempts on the first as well.
+        assert!(wrong == if phone == "+31612345678" { 4 } else { 6 }, "{wrong} guesses at {phone}");
+        for refused in guesses.into_iter().filter(|answer| answer.status() != StatusCode::UNAUTHORIZED) {
+            check_refused(refused).await;
+        }
+    }
+    check_refused(log_in("198.51.100.99", "+31612345678", right).await.unwrap()).await;
+    let home = log_in("2001:db8:7::ffff", "+31612345678", right).await.unwrap();
+    assert_eq!(home.status(), StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_busy_honest_client_meets_no_limit() {
     let server = limited(&[]);
     let url = server.url();
