@@ -21,9 +21,9 @@ use socketioxide::{SendError, SocketError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::hub::Context;
+use crate::hub::{Context, Hub};
+use crate::intake::Intake;
 use crate::on::{self, Done, Verb};
-use crate::options::Options;
 use crate::outlet::{Outlet, ack_size};
 use crate::places::Place;
 use crate::rooms;
@@ -42,6 +42,10 @@ const GO_OFFLINE_PAUSE: Duration = Duration::from_millis(200);
 /// How long a socket that is held waits before it looks again how much waits for the others.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// The room for the events of a socket, in bytes, while much is in flight of all of them together: half of it is one message of the usual
+/// size.
+const CROWDED: usize = 128 * 1024;
+
 /// Where an acknowledgement goes, if the client asked for one.
 struct Reply {
     sender: AckSender,
@@ -58,20 +62,28 @@ struct InFlight {
 
 impl InFlight {
     /// Adds an event of so many bytes; how many bytes there are with it.
-    fn add(&self, size: usize) -> usize {
+    fn add(&self, size: usize, intake: Option<&Intake>) -> usize {
+        if let Some(intake) = intake {
+            intake.share().add(size);
+        }
         self.events.fetch_add(1, Ordering::SeqCst);
         self.bytes.fetch_add(size, Ordering::SeqCst).saturating_add(size)
     }
 
-    fn remove(&self, size: usize) {
+    fn remove(&self, size: usize, intake: Option<&Intake>) {
+        if let Some(intake) = intake {
+            intake.share().remove(size);
+        }
         self.events.fetch_sub(1, Ordering::SeqCst);
         self.bytes.fetch_sub(size, Ordering::SeqCst);
     }
 
     /// Whether they take more than the `part`th part of the room that there is for them.
-    fn exceed(&self, part: usize, options: &Options) -> bool {
+    fn exceed(&self, part: usize, hub: &Hub) -> bool {
+        let options = hub.options();
+        let bytes = if hub.intake().is_half_full() { CROWDED } else { options.max_incoming_bytes };
         let exceeds = |count: &AtomicUsize, most: usize| count.load(Ordering::SeqCst) > most / part;
-        exceeds(&self.events, options.max_incoming) || exceeds(&self.bytes, options.max_incoming_bytes)
+        exceeds(&self.events, options.max_incoming) || exceeds(&self.bytes, bytes)
     }
 }
 
@@ -103,7 +115,7 @@ impl Connection {
     ) -> Self {
         let principal = Mutex::new(principal);
         if let Some(outlet) = &outlet {
-            outlet.count_in(context.hub.backlog());
+            outlet.count_in(context.hub.backlog(), context.hub.intake());
         }
         Self {
             context,
@@ -190,19 +202,14 @@ impl Connection {
     #[must_use]
     pub(crate) fn admit_shared(&self, size: usize, sockets: usize) -> bool {
         let (hub, Some(outlet)) = (&self.context.hub, &self.outlet) else { return true };
-        let admitted = outlet.admit(size, size.div_ceil(sockets.max(1)), hub.options().max_outgoing_bytes);
-        if hub.backlog().size() > hub.options().max_backlog {
-            hub.relieve();
-        }
-        admitted
+        outlet.admit(size, size.div_ceil(sockets.max(1)), hub.options().max_outgoing_bytes)
     }
 
     /// Whether so much waits for the socket, or for all of them together, that nothing more is done for it until its client reads on.
     fn is_held(&self) -> bool {
         let hub = &self.context.hub;
-        let options = hub.options();
         let waiting = self.outlet.as_ref().map_or(0, Outlet::waiting);
-        let limit = if hub.backlog().size() > options.max_backlog / 2 { 0 } else { options.max_outgoing_bytes / 4 };
+        let limit = if hub.backlog().is_half_full() { 0 } else { hub.options().max_outgoing_bytes / 4 };
         waiting > limit && !self.closed.load(Ordering::Acquire)
     }
 
@@ -215,7 +222,7 @@ impl Connection {
 
     /// Has no more read from the client when its events take half of the room for them. The other half is for what has been read.
     fn hold_back(&self) {
-        if let Some(outlet) = self.outlet.as_ref().filter(|_| self.in_flight.exceed(2, self.context.hub.options())) {
+        if let Some(outlet) = self.outlet.as_ref().filter(|_| self.in_flight.exceed(2, &self.context.hub)) {
             outlet.intake().shut();
             // They may all have been handled in between.
             self.read_on();
@@ -224,9 +231,14 @@ impl Connection {
 
     /// Has the client read from again, once its events take no more than a quarter of the room for them.
     fn read_on(&self) {
-        if let Some(outlet) = self.outlet.as_ref().filter(|_| !self.in_flight.exceed(4, self.context.hub.options())) {
+        if let Some(outlet) = self.outlet.as_ref().filter(|_| !self.in_flight.exceed(4, &self.context.hub)) {
             outlet.intake().open();
         }
+    }
+
+    /// What is taken from the client.
+    fn intake(&self) -> Option<&Intake> {
+        self.outlet.as_ref().map(Outlet::intake)
     }
 
     /// What waits to be sent to the client.
@@ -299,7 +311,7 @@ impl Connection {
         let Job { verb, text, reply } = *job;
         let outcome = if self.barred().is_some() { "dropped" } else { self.answer(verb, &text, reply).await };
         metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
-        self.in_flight.remove(text.len());
+        self.in_flight.remove(text.len(), self.intake());
         self.read_on();
     }
 

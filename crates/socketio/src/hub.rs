@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,9 +21,10 @@ use tokio_util::task::TaskTracker;
 use crate::connect;
 use crate::connection::Mailbox;
 use crate::options::Options;
-use crate::outlet::{Backlog, Outlet};
+use crate::outlet::Outlet;
 use crate::publisher::Publisher;
 use crate::service::Service;
+use crate::sums::Sum;
 
 /// Where the service is to be mounted; a slash at the end does not matter.
 pub const PATH: &str = "/ws/socket.io";
@@ -64,9 +64,9 @@ struct Shared {
     /// out by looking here afterwards.
     ended: Mutex<HashMap<SessionId, Instant>>,
     /// What waits to be sent to all of them.
-    backlog: Backlog,
-    /// Whether somebody sees to it that less waits.
-    relieving: AtomicBool,
+    backlog: Sum,
+    /// What all of them have sent and is not done with.
+    intake: Sum,
     tasks: TaskTracker,
     closing: CancellationToken,
 }
@@ -95,8 +95,8 @@ pub fn build(options: &Options) -> (Hub, Service) {
     let shared = Shared {
         options: options.clone(),
         ended: Mutex::default(),
-        backlog: Backlog::default(),
-        relieving: AtomicBool::new(false),
+        backlog: Sum::new(options.max_backlog),
+        intake: Sum::new(options.max_intake),
         tasks: TaskTracker::new(),
         closing: CancellationToken::new(),
     };
@@ -112,7 +112,11 @@ impl Hub {
     }
 
     /// Lets clients connect and runs their events. The clock is the one that tokens are checked against.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub fn attach(&self, use_cases: Arc<UseCases>, clock: Arc<dyn Clock>) {
+        tokio::spawn(self.clone().relieve());
         connect::register(&self.io, NAMESPACE, &Arc::new(Context { hub: self.clone(), use_cases, clock }));
     }
 
@@ -153,50 +157,62 @@ impl Hub {
         &self.shared.options
     }
 
-    pub(crate) fn backlog(&self) -> &Backlog {
+    /// What waits to be sent to all of them.
+    pub(crate) fn backlog(&self) -> &Sum {
         &self.shared.backlog
     }
 
-    /// Hangs up on those for whom most waits, until little enough waits for all. Somebody else does this already if this is asked again
-    /// meanwhile.
-    pub(crate) fn relieve(&self) {
-        if self.shared.relieving.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let hub = self.clone();
-        tokio::spawn(async move {
-            hub.hang_up_on_fullest();
-            sleep(RELIEF).await;
-            hub.shared.relieving.store(false, Ordering::Release);
-        });
+    /// What all of them have sent and is not done with.
+    pub(crate) fn intake(&self) -> &Sum {
+        &self.shared.intake
     }
 
-    fn hang_up_on_fullest(&self) {
+    /// Hangs up on those for whom most waits when too much waits for all of them, and on those who have sent most when all of them have sent
+    /// too much.
+    async fn relieve(self) {
+        let of_intake = |outlet: &Outlet| outlet.intake().share().size();
+        loop {
+            tokio::select! {
+                () = self.closing().cancelled() => return,
+                () = self.backlog().overfull() => self.hang_up_on_fullest(self.backlog(), Outlet::share, HangUpReason::Slow),
+                () = self.intake().overfull() => self.hang_up_on_fullest(self.intake(), of_intake, HangUpReason::Flood),
+            }
+            sleep(RELIEF).await;
+        }
+    }
+
+    fn hang_up_on_fullest(&self, sum: &Sum, share: impl Fn(&Outlet) -> usize, reason: HangUpReason) {
         let outlet_of = |socket: &SocketRef| socket.extensions.get::<Arc<Mailbox>>()?.connection().outlet().cloned();
         let sockets = self.sockets().map(BroadcastOperators::sockets).unwrap_or_default();
         let mut full: Vec<_> = sockets
             .into_iter()
             .filter_map(|socket| {
                 let outlet = outlet_of(&socket)?;
-                Some((outlet.share(), outlet, socket)).filter(|(share, ..)| *share > 0)
+                Some((share(&outlet), outlet, socket)).filter(|(share, ..)| *share > 0)
             })
             .collect();
         full.sort_unstable_by_key(|(share, ..)| Reverse(*share));
-        let (count, all) = (full.len(), self.backlog().size());
+        let (count, all) = (full.len(), sum.size());
         let mut hung_up = 0_usize;
         for (_, outlet, socket) in full {
-            if self.backlog().size() <= self.options().max_backlog {
+            if !sum.is_overfull() {
                 break;
             }
             hung_up = hung_up.saturating_add(1);
             let is_blocked = outlet.is_blocked();
-            self.hang_up(socket, HangUpReason::Slow);
+            self.hang_up(socket, reason);
             // Whoever reads nothing cannot be told, and what waits for them takes memory as long as the connection is there.
             if let Some(wire) = outlet.wire().filter(|_| is_blocked) {
                 wire.cancel();
             }
         }
-        tracing::warn!(bytes = all, sockets = count, hung_up, "too much waited to be sent to all sockets together");
+        tracing::warn!(
+            bytes = all,
+            sockets = count,
+            hung_up,
+            reason = reason.word(),
+            "too much waited of all sockets together"
+        );
     }
 
     pub(crate) fn tasks(&self) -> &TaskTracker {

@@ -1,5 +1,6 @@
 //! How much is taken from a client: while more of its events are in flight than should be, nothing is read of what it sends, so that it
-//! waits in the buffers of the system and of the client (backpressure).
+//! waits in the buffers of the system and of the client (backpressure). And how many packets it sends that are no events: those are counted
+//! by the rates of its user.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,16 +9,28 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::{Duration, Instant};
 
 use crate::outlet::Outlet;
+use crate::packets::Opening;
 use crate::service::SEPARATOR;
+use crate::sums::Share;
 
-/// Whether anything is read from a client. It is to begin with.
+/// How many packets that are no events a client may send at once, and how long until it may send one more. Official clients send one to be
+/// connected and one every 25 seconds to say that they are there.
+const MOST_OTHERS: u32 = 100;
+const OTHERS_EVERY: Duration = Duration::from_millis(500);
+
+/// What is taken from a client, which is everything to begin with.
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
     is_shut: AtomicBool,
     /// Those that would read.
     readers: Mutex<Vec<Waker>>,
+    /// The bytes of what the client has sent and is not done with.
+    share: Share,
+    /// When there is no trace left of the packets that are no events.
+    forgotten: Mutex<Option<Instant>>,
 }
 
 impl Intake {
@@ -36,6 +49,24 @@ impl Intake {
             drop(readers);
             woken.into_iter().for_each(Waker::wake);
         }
+    }
+
+    /// The bytes of what the client has sent and is not done with.
+    pub(crate) const fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// Takes note of a packet that is no event; whether there may be one more (the generic cell rate algorithm, as in ITU-T I.371).
+    #[must_use]
+    pub(crate) fn tolerate(&self) -> bool {
+        let now = Instant::now();
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = forgotten.unwrap_or(now).max(now) + OTHERS_EVERY;
+        let is_within = next.duration_since(now) <= OTHERS_EVERY * MOST_OTHERS;
+        if is_within {
+            *forgotten = Some(next);
+        }
+        is_within
     }
 
     /// Waits until something may be read.
@@ -60,13 +91,15 @@ impl Intake {
 pub(crate) struct Paced<B> {
     body: B,
     rest: Bytes,
+    /// Of the packet that `rest` begins with or goes on with.
+    opening: Opening,
     outlet: Option<Outlet>,
 }
 
 impl<B> Paced<B> {
     /// The body as it is without an outlet.
-    pub(crate) const fn new(body: B, outlet: Option<Outlet>) -> Self {
-        Self { body, rest: Bytes::new(), outlet }
+    pub(crate) fn new(body: B, outlet: Option<Outlet>) -> Self {
+        Self { body, rest: Bytes::new(), opening: Opening::default(), outlet }
     }
 }
 
@@ -91,7 +124,23 @@ impl<B: Body + Unpin> Body for Paced<B> {
         }
         let end =
             self.rest.iter().position(|byte| *byte == SEPARATOR).map_or(self.rest.len(), |at| at.saturating_add(1));
-        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(end)))))
+        let part = self.rest.split_to(end);
+        let is_last = self.is_end_stream();
+        let Self { opening, outlet, .. } = &mut *self;
+        if let Some(outlet) = outlet {
+            let (packet, is_complete) = match part.strip_suffix(&[SEPARATOR]) {
+                Some(packet) => (packet, true),
+                None => (&*part, is_last),
+            };
+            if !opening.advance(packet.len(), packet.iter().copied(), is_complete, outlet.intake()) {
+                outlet.note_flood();
+                return Poll::Ready(None);
+            }
+            if is_complete {
+                *opening = Opening::default();
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -37,11 +37,13 @@ mod intake;
 mod on;
 mod options;
 mod outlet;
+mod packets;
 mod places;
 mod presence;
 mod publisher;
 mod rooms;
 mod service;
+mod sums;
 
 pub use hub::{Hub, PATH, build};
 pub use options::Options;

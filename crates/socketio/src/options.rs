@@ -32,6 +32,9 @@ pub struct Options {
     /// How many bytes these events, and those that are being handled, may have together; one more event is treated as above. This
     /// bounds the memory that what a socket has sent can take, and is taken only as far as it is used.
     pub max_incoming_bytes: usize,
+    /// How many bytes these events of all sockets, and what has come of those that are not complete, may have together. When there are
+    /// more, those who sent most of them are hung up on; while there is half of it, nothing is read from a client of whom 64 KiB are there.
+    pub max_intake: usize,
 }
 
 impl Options {
@@ -56,6 +59,7 @@ impl Options {
             max_backlog: 512 * 1024 * 1024,
             max_incoming: 4096,
             max_incoming_bytes: if several > least { several } else { least },
+            max_intake: 256 * 1024 * 1024,
         }
     }
 }

@@ -5,9 +5,9 @@
 //! that are small are left out of both, and so cost nothing to count: there is a limit to how many packets may wait, and so many small
 //! ones have few bytes.
 //!
-//! All outlets together have a [`Backlog`]. What many of them wait to send is there once, so each has its share of it counted.
+//! What waits in all outlets together is their backlog. What many of them wait to send is there once, so each has its share of it counted.
 //!
-//! In the other direction, nothing is read from a connection whose [`Intake`] is shut.
+//! In the other direction, what a client sends is looked at as it comes ([`Packets`]), and nothing is read while its [`Intake`] is shut.
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use mango_contract::event::HangUpReason;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
@@ -27,6 +28,8 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::frames::Frames;
 use crate::intake::Intake;
+use crate::packets::Packets;
+use crate::sums::{Share, Sum};
 
 /// The most bytes of a packet that is not counted. 4,096 of them have 4 MiB.
 const SMALL: usize = 1024;
@@ -35,21 +38,10 @@ const SMALL: usize = 1024;
 /// come back to it in answers.
 const BEFORE_LET_IN: usize = 64 * 1024;
 
-/// The bytes that wait in all outlets together. A copy is the same backlog.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Backlog(Arc<AtomicUsize>);
-
-impl Backlog {
-    /// How many bytes wait.
-    pub(crate) fn size(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// What waits to be sent to one client. A copy is the same outlet.
 ///
 /// Who serves the WebSocket connections makes one for each, wraps the connection in [`meter`](Self::meter), and puts the outlet into the
-/// extensions of the request that it passes to [`Service`](crate::Service). What waits for a connection without one has no limit in bytes.
+/// extensions of the one request that comes over it, for a WebSocket, and that it passes to [`Service`](crate::Service). What waits for a connection without one has no limit in bytes.
 #[derive(Debug, Clone)]
 pub struct Outlet {
     shared: Arc<Shared>,
@@ -63,14 +55,10 @@ pub(crate) struct WeakOutlet(Weak<Shared>);
 struct Shared {
     /// The bytes of the packets that wait.
     waiting: AtomicUsize,
-    /// How many bytes of these are counted in the backlog.
-    share: AtomicUsize,
-    /// Where they are counted, unless the socket was hung up on before.
-    backlog: OnceLock<Backlog>,
+    /// The part of these in what waits in all outlets together, the backlog, unless the socket was hung up on before.
+    share: Share,
     /// How many sockets have been let in over the connection, one after the other.
     let_in: AtomicU64,
-    /// Whether the connection is to carry a WebSocket.
-    is_websocket: AtomicBool,
     /// How many bytes were read from the client before it was let in.
     received: AtomicUsize,
     /// How many times in a row it was not let in.
@@ -87,8 +75,10 @@ struct Shared {
     session: OnceLock<Outlet>,
     /// What was polled for and is left for the next polls.
     left: Mutex<Bytes>,
-    /// Whether anything is read from the client.
+    /// What is taken from the client.
     intake: Intake,
+    /// Whether the client has sent what is not taken.
+    is_flooding: AtomicBool,
 }
 
 impl Outlet {
@@ -110,7 +100,8 @@ impl Outlet {
         Metered {
             connection,
             outlet: self.clone(),
-            frames: Frames::Head { matched: 0 },
+            frames: Frames::default(),
+            packets: Packets::default(),
             is_blocked: false,
             broken_off: None,
         }
@@ -125,11 +116,6 @@ impl Outlet {
         let _ = self.shared.session.set(session.clone());
     }
 
-    /// Takes note that the connection is to carry a WebSocket.
-    pub(crate) fn note_websocket(&self) {
-        self.shared.is_websocket.store(true, Ordering::Relaxed);
-    }
-
     /// Makes room for a packet; says no, and makes none, when more than `limit` would wait. A packet for which nothing else has to
     /// wait may be as large as it likes. `share` is its part in the backlog: all of it, unless it waits for others too.
     #[must_use]
@@ -141,10 +127,8 @@ impl Outlet {
         let admitted = before == 0 || before.saturating_add(size) <= limit;
         if !admitted {
             self.give_back(size);
-        } else if let Some(Backlog(backlog)) = self.shared.backlog.get() {
-            // In this order, so that the backlog is never less than the sum of the shares.
-            backlog.fetch_add(share, Ordering::Relaxed);
-            self.shared.share.fetch_add(share, Ordering::Relaxed);
+        } else {
+            self.shared.share.add(share);
         }
         admitted
     }
@@ -156,25 +140,27 @@ impl Outlet {
             let taken = |waiting: usize| Some(waiting.saturating_sub(size));
             let before = self.shared.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken);
             // Nobody knows the share of what went out. It cannot be more than what is left, and is nothing when nothing is left.
-            self.shared.lower_share(before.unwrap_or_default().saturating_sub(size));
+            self.shared.share.lower(before.unwrap_or_default().saturating_sub(size));
             self.wake();
         }
     }
 
-    /// Counts what waits from now on in a backlog as well.
-    pub(crate) fn count_in(&self, backlog: &Backlog) {
+    /// Counts from now on what waits in a backlog as well, and what has been sent in an intake of all.
+    pub(crate) fn count_in(&self, backlog: &Sum, intake: &Sum) {
         // A socket that comes back over the same connection is counted already.
-        let _ = self.shared.backlog.set(backlog.clone());
+        self.shared.share.count_in(backlog);
+        self.shared.intake.share().count_in(intake);
     }
 
-    /// Counts what waits in the backlog no longer: its socket has been hung up on, and it is gone within seconds.
+    /// Counts both no longer: its socket has been hung up on, and they are gone within seconds.
     pub(crate) fn count_out(&self) {
-        self.shared.lower_share(0);
+        self.shared.share.lower(0);
+        self.shared.intake.share().lower(0);
     }
 
     /// How many bytes of the backlog are this one's.
     pub(crate) fn share(&self) -> usize {
-        self.shared.share.load(Ordering::Relaxed)
+        self.shared.share.size()
     }
 
     /// Takes note that a socket is let in.
@@ -193,6 +179,18 @@ impl Outlet {
     pub(crate) fn receive(&self, bytes: usize) -> bool {
         self.let_in() > 0
             || self.shared.received.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= BEFORE_LET_IN
+    }
+
+    /// Takes note that the client has sent what is not taken. Its connection or session is to be closed without a word.
+    pub(crate) fn note_flood(&self) {
+        if !self.shared.is_flooding.swap(true, Ordering::Relaxed) {
+            metrics::counter!("mango_sockets_hung_up_total", "reason" => HangUpReason::Flood.word()).increment(1);
+        }
+    }
+
+    /// Whether the client has sent what is not taken.
+    pub(crate) fn is_flooding(&self) -> bool {
+        self.shared.is_flooding.load(Ordering::Relaxed)
     }
 
     /// How many sockets have been let in over the connection, one after the other.
@@ -248,7 +246,7 @@ impl Outlet {
         self.shared.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether anything is read from the client.
+    /// What is taken from the client.
     pub(crate) fn intake(&self) -> &Intake {
         &self.shared.intake
     }
@@ -264,22 +262,6 @@ impl Outlet {
 
     fn set_blocked(&self, is_blocked: bool) {
         self.counted().shared.is_blocked.store(is_blocked, Ordering::Relaxed);
-    }
-}
-
-impl Shared {
-    /// Sees to it that the share is no more than this.
-    fn lower_share(&self, most: usize) {
-        let excess = self.share.fetch_min(most, Ordering::Relaxed).saturating_sub(most);
-        if let Some(Backlog(backlog)) = self.backlog.get().filter(|_| excess > 0) {
-            backlog.fetch_sub(excess, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.lower_share(0);
     }
 }
 
@@ -310,7 +292,10 @@ pub(crate) const fn is_counted(size: usize) -> bool {
 pub struct Metered<S> {
     connection: S,
     outlet: Outlet,
+    /// What is sent to the client.
     frames: Frames,
+    /// What the client sends.
+    packets: Packets,
     /// What the outlet was told last.
     is_blocked: bool,
     /// Watched while nothing is read, since the connection, which would tell, is not asked then. Most never need it.
@@ -338,12 +323,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.connection).poll_read(cx, buffer))?;
-        let length = buffer.filled().len().saturating_sub(before);
-        let outlet = self.outlet.counted();
-        if !self.outlet.shared.is_websocket.load(Ordering::Relaxed) || outlet.receive(length) {
+        let read = buffer.filled().get(before..).unwrap_or_default();
+        let Self { outlet, packets, .. } = &mut *self;
+        let outlet = outlet.counted();
+        let is_taken = (!packets.have_begun() || outlet.receive(read.len())) && packets.advance(read, outlet.intake());
+        if is_taken {
             return Poll::Ready(Ok(()));
         }
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "too much was sent before being let in")))
+        outlet.note_flood();
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the client sends too much")))
     }
 }
 
@@ -354,7 +342,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
             let taken = bytes.get(..length).unwrap_or(bytes);
             let Self { frames, outlet, .. } = &mut *self;
             let outlet = outlet.counted();
-            frames.advance(taken, |size| outlet.give_back(size));
+            // engineioxide puts one packet into one frame.
+            frames.advance(taken, |piece| {
+                if piece.is_last() {
+                    outlet.give_back(piece.frame.size);
+                }
+            });
             outlet.note_taken(length);
         }
         self.set_blocked(written.is_pending());
@@ -373,5 +366,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
 impl<S> Drop for Metered<S> {
     fn drop(&mut self) {
         self.set_blocked(false);
+        self.packets.forget(self.outlet.counted().intake());
     }
 }

@@ -61,7 +61,10 @@ enum Kind {
         takes: usize,
     },
     /// A session that polls sends something.
-    Post(Outlet),
+    Post {
+        outlet: Outlet,
+        session: Sid,
+    },
     /// A session asks for a WebSocket, but has to poll for the rest of an answer first.
     TooEarly,
     Other,
@@ -90,33 +93,39 @@ where
                 }
             }
             Kind::TooEarly => {
-                let body = Bytes::from_static(br#"{"code":3,"message":"Bad request"}"#);
-                return Box::pin(ready(Ok(answer(StatusCode::BAD_REQUEST, body))));
+                let refusal = refusal(StatusCode::BAD_REQUEST, br#"{"code":3,"message":"Bad request"}"#);
+                return Box::pin(ready(Ok(refusal)));
             }
-            Kind::Post(outlet) if !outlet.receive(announced(request.body())) => {
-                let body = Bytes::from_static(br#"{"code":3,"message":"Payload too large"}"#);
-                return Box::pin(ready(Ok(answer(StatusCode::PAYLOAD_TOO_LARGE, body))));
+            Kind::Post { outlet, .. } if !outlet.receive(announced(request.body())) => {
+                let refusal = refusal(StatusCode::PAYLOAD_TOO_LARGE, br#"{"code":3,"message":"Payload too large"}"#);
+                return Box::pin(ready(Ok(refusal)));
             }
-            Kind::Begin(_) | Kind::Post(_) | Kind::Other => {}
+            Kind::Begin(_) | Kind::Post { .. } | Kind::Other => {}
         }
-        let sender = if let Kind::Post(outlet) = &kind { Some(outlet.clone()) } else { None };
+        let sender = if let Kind::Post { outlet, .. } = &kind { Some(outlet.clone()) } else { None };
         let answer = self.inner.call(request.map(|body| Paced::new(body, sender)));
-        let polling = Arc::clone(&self.polling);
+        let service = self.clone();
         Box::pin(async move {
             let Ok(answer) = answer.await;
+            if let Kind::Post { outlet, session } = &kind
+                && outlet.is_flooding()
+            {
+                service.close_polling(*session).await;
+                return Ok(refusal(StatusCode::TOO_MANY_REQUESTS, br#"{"code":3,"message":"Too many packets"}"#));
+            }
             let (mut head, body) = answer.into_parts();
             // It is there as a whole.
             let Ok(body) = body.collect().await;
             let mut body = body.to_bytes();
             match kind {
-                Kind::Begin(outlet) => polling.begin(&body, &outlet),
+                Kind::Begin(outlet) => service.polling.begin(&body, &outlet),
                 Kind::Poll { outlet, takes } => {
                     let taken = take_packets(&mut body, takes);
                     *outlet.left() = std::mem::replace(&mut body, taken);
                     head.headers.insert(CONTENT_LENGTH, body.len().into());
                     note_poll(&outlet, &body);
                 }
-                Kind::Post(_) | Kind::TooEarly | Kind::Other => {}
+                Kind::Post { .. } | Kind::TooEarly | Kind::Other => {}
             }
             Ok(Response::from_parts(head, Full::new(body)))
         })
@@ -149,12 +158,9 @@ impl Service {
         let value = |name| query.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name));
         let polls = value("transport").is_some_and(|(_, transport)| transport == "polling");
         let session = value("sid").map(|(_, sid)| sid.parse::<Sid>());
-        if let Some(own) = request.extensions().get::<Outlet>().filter(|_| !polls) {
-            own.note_websocket();
-        }
         match session {
             Some(Ok(session)) if polls && request.method() == Method::POST => {
-                self.polling.find(session).map_or(Kind::Other, Kind::Post)
+                self.polling.find(session).map_or(Kind::Other, |outlet| Kind::Post { outlet, session })
             }
             _ if request.method() != Method::GET => Kind::Other,
             None if polls => {
@@ -229,6 +235,11 @@ fn answer(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     answer
+}
+
+/// An answer as engineioxide gives it to what it does not take.
+fn refusal(status: StatusCode, body: &'static [u8]) -> Response<Full<Bytes>> {
+    answer(status, Bytes::from_static(body))
 }
 
 /// How many bytes a body has. One that does not say has at least so many, and is cut off at the largest packet.

@@ -79,7 +79,7 @@ impl Mailbox {
             return self.refuse(verb, call, &problem, !context.hub.closing().is_cancelled());
         }
         let size = call.text.len();
-        let bytes = self.connection.in_flight.add(size);
+        let bytes = self.connection.in_flight.add(size, self.connection.intake());
         let overflow = match &*self.lock() {
             None => false,
             Some(sender) => match sender.try_reserve() {
@@ -91,7 +91,7 @@ impl Mailbox {
                 Err(TrySendError::Closed(())) => false,
             },
         };
-        self.connection.in_flight.remove(size);
+        self.connection.in_flight.remove(size, self.connection.intake());
         self.refuse(verb, call, &Problem::unavailable(RETRY_AFTER), overflow);
     }
 

@@ -33,10 +33,10 @@ fn what_waits_has_a_limit_except_for_a_single_packet() {
 
 #[test]
 fn a_backlog_is_what_waits_in_all_outlets_by_their_shares() {
-    let backlog = Backlog::default();
+    let (backlog, intake) = (Sum::new(usize::MAX), Sum::new(usize::MAX));
     let (one, other) = (Outlet::of_polling(), Outlet::of_polling());
-    one.count_in(&backlog);
-    other.count_in(&backlog);
+    one.count_in(&backlog, &intake);
+    other.count_in(&backlog, &intake);
     assert!(one.admit(6000, 6000, 10_000) && one.admit(4000, 2000, 10_000) && other.admit(4000, 2000, 10_000));
     assert!(one.admit(500, 500, 10_000) && !one.admit(2000, 2000, 10_000), "a small one, and one too many");
     assert_eq!((backlog.size(), one.share(), other.share()), (10_000, 8000, 2000));

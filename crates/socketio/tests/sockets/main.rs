@@ -14,6 +14,7 @@ mod backpressure;
 mod connecting;
 mod delivery;
 mod events;
+mod floods;
 mod lifetime;
 mod limits;
 mod malformed;

@@ -23,7 +23,7 @@ use mango_socketio::{Hub, MemoryPresence, Options, Outlet, Service, build};
 use mango_testkit::{Memory, build as make};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -167,17 +167,28 @@ impl World {
 async fn serve(listener: TcpListener, service: Service) {
     loop {
         let (socket, _) = listener.accept().await.unwrap();
+        tokio::spawn(serve_connection(socket, service.clone()));
+    }
+}
+
+/// Serves a connection as `app` does: one that is to carry a WebSocket has an outlet, one for polling has none.
+async fn serve_connection(socket: TcpStream, service: Service) {
+    let mut start = [0; 256];
+    let Ok(length) = socket.peek(&mut start).await else { return };
+    let is_websocket = String::from_utf8_lossy(&start[..length]).contains("transport=websocket");
+    let http = http1::Builder::new();
+    // Clients that go away without a word are part of the tests.
+    let _ = if is_websocket {
         let wire = CancellationToken::new();
-        let (outlet, service) = (Outlet::new(wire.clone()), service.clone());
+        let outlet = Outlet::new(wire.clone());
         let io = TokioIo::new(outlet.meter(Wire::new(socket, wire)));
         let answer = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(outlet.clone());
             service.call(request)
         });
-        let connection = http1::Builder::new().serve_connection(io, answer).with_upgrades();
-        tokio::spawn(async move {
-            // Clients that go away without a word are part of the tests.
-            let _ = connection.await;
-        });
-    }
+        http.serve_connection(io, answer).with_upgrades().await
+    } else {
+        let answer = service_fn(move |request: Request<Incoming>| service.call(request));
+        http.serve_connection(TokioIo::new(socket), answer).with_upgrades().await
+    };
 }
