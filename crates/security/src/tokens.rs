@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
 use mango_domain::Failure;
 use mango_domain::model::{RefreshHash, RefreshToken, SessionId, Timestamp, UserId};
 use mango_domain::ports::{AccessClaims, Random, TokenError, Tokens};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -29,7 +29,7 @@ const TYPE: &str = "access";
 /// The type of the header, that of any JSON Web Token.
 const HEADER_TYPE: &str = "JWT";
 
-/// How far ahead of the clock a token may have been issued. The clocks of nodes differ by milliseconds where they are kept by NTP, and a clock
+/// How far ahead of the clock a token may have been issued, or begin to be good. The clocks of nodes differ by milliseconds where they are kept by NTP, and a clock
 /// that is being put right may be a few seconds off; a token of a later time was made by somebody who has no business to.
 const MOST_AHEAD: TimeDelta = TimeDelta::minutes(1);
 
@@ -66,6 +66,7 @@ impl Tokens for JwtTokens {
             sid: claims.session.to_string(),
             iat: claims.issued_at.timestamp(),
             exp: claims.expires_at.timestamp(),
+            nbf: None,
             typ: TYPE.into(),
         };
         let keys = self.keys.keys();
@@ -83,8 +84,9 @@ impl Tokens for JwtTokens {
         let mut candidates = keys.candidates(kid.as_deref(), now);
         let claims: Claims =
             candidates.find_map(|key| decode(token, key, &self.validation).ok()).ok_or(TokenError::Malformed)?.claims;
+        let not_before = claims.nbf.map(time).transpose()?;
         let claims = AccessClaims::try_from(claims)?;
-        if claims.issued_at > now + MOST_AHEAD {
+        if claims.issued_at > now + MOST_AHEAD || not_before.is_some_and(|start| start > now + MOST_AHEAD) {
             return Err(TokenError::Malformed);
         }
         // RFC 7519, section 4.1.4: not accepted on or after this time. There is no leeway, since the server that made the token
@@ -126,7 +128,7 @@ impl JoseHeader {
     }
 }
 
-/// The claims of an access token (RFC 7519). All are required.
+/// The claims of an access token (RFC 7519). All that ours have are required.
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: Cow<'static, str>,
@@ -137,6 +139,9 @@ struct Claims {
     sid: String,
     iat: i64,
     exp: i64,
+    /// Since when it is good. Ours do not say so, and are good at once; whoever says so means it (section 4.1.5).
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    nbf: Option<i64>,
     typ: Cow<'static, str>,
 }
 
@@ -148,7 +153,6 @@ impl TryFrom<Claims> for AccessClaims {
             return Err(TokenError::Malformed);
         }
         let id = |id: &str| id.parse::<i64>().map_err(|_| TokenError::Malformed);
-        let time = |seconds| DateTime::from_timestamp(seconds, 0).ok_or(TokenError::Malformed);
         Ok(Self {
             user: UserId::new(id(&claims.sub)?),
             session: SessionId::new(id(&claims.sid)?),
@@ -156,4 +160,13 @@ impl TryFrom<Claims> for AccessClaims {
             expires_at: time(claims.exp)?,
         })
     }
+}
+
+/// Takes no `null` for a claim that is left out.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    i64::deserialize(deserializer).map(Some)
+}
+
+fn time(seconds: i64) -> Result<Timestamp, TokenError> {
+    DateTime::from_timestamp(seconds, 0).ok_or(TokenError::Malformed)
 }

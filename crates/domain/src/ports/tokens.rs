@@ -10,7 +10,7 @@ pub trait Tokens: Send + Sync {
     /// Signs an access token.
     fn sign(&self, claims: &AccessClaims) -> Result<String, Failure>;
 
-    /// Checks an access token's signature, algorithm, issuer, audience, type and expiry at `now`.
+    /// Checks an access token's signature, algorithm, issuer, audience and type, and that it is good at `now`.
     fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError>;
 
     /// Makes a refresh token of 256 random bits, and the hash to store.

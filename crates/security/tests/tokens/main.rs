@@ -271,6 +271,36 @@ fn rfc_7519_section_4_1_6_a_token_from_the_future_is_refused() {
     }
 }
 
+/// RFC 7519, section 4.1.5: a token that says since when it is good is not good before, give or take the minute that clocks may differ by. Ours do
+/// not say so.
+#[test]
+fn rfc_7519_section_4_1_5_a_token_is_not_good_before_its_time() {
+    let mut later = payload();
+    later["nbf"] = json!(ISSUED + 300);
+    let token = with_payload(&later);
+    let begin = at(ISSUED + 300) - TimeDelta::minutes(1);
+    for (now, expected) in [
+        (begin - TimeDelta::microseconds(1), Err(TokenError::Malformed)),
+        (begin, Ok(claims())),
+        (at(ISSUED + 300), Ok(claims())),
+        (at(ISSUED + 900), Err(TokenError::Expired)),
+    ] {
+        assert_eq!(tokens(SECRET).verify(&token, now), expected, "at {now}");
+    }
+    for value in [json!(i64::MAX), json!(u64::MAX), json!(1e300), json!("1900000000"), json!(true), json!(null)] {
+        let mut wrong = payload();
+        wrong["nbf"] = value.clone();
+        refused(&format!("nbf is {value}"), &with_payload(&wrong));
+    }
+    for twice in [r#""nbf":0,"nbf":9999999999"#, r#""nbf":9999999999,"nbf":0"#] {
+        let claims = payload().to_string().replacen('{', &format!("{{{twice},"), 1);
+        let message = format!("{}.{}", part(&json!({"alg": "HS256", "typ": "JWT"})), URL_SAFE_NO_PAD.encode(claims));
+        let key = EncodingKey::from_secret(SECRET);
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+        refused(twice, &format!("{message}.{signature}"));
+    }
+}
+
 /// RFC 8725, section 2.1: what is public elsewhere, such as the key that checks another algorithm, is no secret here.
 #[test]
 fn rfc_8725_section_2_1_no_key_is_confused_with_another() {
