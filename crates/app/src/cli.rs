@@ -45,7 +45,7 @@ pub enum Command {
         #[command(subcommand)]
         action: KeysAction,
     },
-    /// Show what happened to accounts: logins, failed logins, new passwords, ended sessions, stolen tokens, new keys
+    /// Show what happened to accounts: logins, failed logins, new passwords and phones, ended sessions, stolen tokens, new keys
     ///
     /// One line each, the newest first. Entries name users and sessions by their ids and hold no phone, no token and no password.
     Audit {

@@ -47,6 +47,8 @@ events! {
     LoginFailed = "login_failed";
     /// A user chose a new password, which ended all other sessions.
     PasswordChanged = "password_change";
+    /// A user took another phone, with which they log in from now on. The phones are not told.
+    PhoneChanged = "phone_change";
     /// A session was ended by its user, by itself or by another session.
     SessionRevoked = "session_revoked";
     /// A refresh token that had been replaced came again, and its session was ended.

@@ -30,9 +30,10 @@ pub trait Sessions: Send + Sync {
     /// Whether the session exists, belongs to the user and has not been revoked.
     async fn is_live(&self, session: SessionId, user: UserId) -> Result<bool, Failure>;
 
-    /// The sessions of a user that have not been revoked, the one that was used last first, and of those that were used at the
-    /// same time the younger first, and then the one with the larger id. There are [`Session::MOST_LISTED`] at most.
-    async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure>;
+    /// The sessions of a user that have not been revoked and are good for something at `now`: they have a token that has not expired, or were
+    /// used after `active`. The one that was used last comes first, of those that were used at the same time the younger, and then the one
+    /// with the larger id. There are [`Session::MOST_LISTED`] at most.
+    async fn list(&self, user: UserId, now: Timestamp, active: Timestamp) -> Result<Vec<Session>, Failure>;
 
     /// The addresses that the live sessions of whoever has this phone were last used from, the one that was used last first, as far as they
     /// are known; [`Session::MOST_LISTED`] at most, and one may be there twice. None when nobody has the phone, which takes the same query.

@@ -58,6 +58,8 @@ pub trait Users: Send + Sync {
 pub struct UpdatedUser {
     /// The user as they are now.
     pub user: User,
+    /// Whether they have another phone than before.
+    pub has_new_phone: bool,
     /// The photo that the change replaced or removed.
     pub old_photo: Option<PhotoId>,
     /// The sessions that a new password revoked.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::model::{Phone, Subject, UserId};
 use crate::ports::{Outcome, Rates, Sessions};
+use crate::usecases::list_sessions::Lister;
 use crate::{Error, Result};
 
 /// Lets attempts at the password of an account begin, unless there have been too many.
@@ -13,11 +14,12 @@ use crate::{Error, Result};
 pub(super) struct Attempts {
     rates: Arc<dyn Rates>,
     sessions: Arc<dyn Sessions>,
+    lister: Lister,
 }
 
 impl Attempts {
-    pub fn new(rates: Arc<dyn Rates>, sessions: Arc<dyn Sessions>) -> Self {
-        Self { rates, sessions }
+    pub fn new(rates: Arc<dyn Rates>, sessions: Arc<dyn Sessions>, lister: Lister) -> Self {
+        Self { rates, sessions, lister }
     }
 
     /// Begins an attempt from an address on the account of a phone, or of what cannot be one.
@@ -52,7 +54,7 @@ impl Attempts {
     pub async fn begin_by(&self, user: UserId, address: Option<IpAddr>) -> Result<Attempt<'_>> {
         let attempt = self.open(format!("user {user}").into(), address)?;
         if let Err(retry_after) = self.rates.guess(&attempt.account) {
-            let sessions = self.sessions.list(user).await?;
+            let sessions = self.lister.list(user).await?;
             if !is_at_home(address, sessions.into_iter().filter_map(|session| session.address)) {
                 return Err(Error::TooMany { retry_after });
             }

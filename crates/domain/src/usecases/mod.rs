@@ -135,7 +135,8 @@ impl UseCases {
         let auditor = audit::Auditor::new(audit.clone(), clock.clone());
         let ender = ending::Ender::new(sessions.clone(), events.clone(), clock.clone(), auditor.clone());
         let granter = grant::Granter::new(tokens.clone(), clock.clone(), random, policy);
-        let attempts = attempts::Attempts::new(rates.clone(), sessions.clone());
+        let lister = list_sessions::Lister::new(sessions.clone(), clock.clone(), policy.access_ttl);
+        let attempts = attempts::Attempts::new(rates.clone(), sessions.clone(), lister.clone());
         let new_passwords = new_password::NewPasswords::new(
             users.clone(),
             passwords.clone(),
@@ -162,7 +163,7 @@ impl UseCases {
             limit: limit::Limit::new(rates),
             list_chats: list_chats::ListChats::new(chats.clone(), presence.clone()),
             list_messages: list_messages::ListMessages::new(messages.clone()),
-            list_sessions: list_sessions::ListSessions::new(sessions.clone()),
+            list_sessions: list_sessions::ListSessions::new(lister),
             log_in: log_in::LogIn::new(
                 users.clone(),
                 passwords.clone(),

@@ -59,7 +59,7 @@ impl UpdateUser {
     /// Makes the change, all of it or nothing, and has those told who see the user's name and photo. The files of a replaced photo go once the change is committed, those of a new one
     /// when it is refused. When the store fails, the change may have been made all the same, so both stay;
     /// [`SweepPhotos`](super::sweep_photos::SweepPhotos) removes what nobody has. A new password ends all sessions but the caller's
-    /// and closes their connections. A session that was ended while its request was under way changes nothing, and neither does somebody whose
+    /// and closes their connections. It and a new phone are noted in the audit log. A session that was ended while its request was under way changes nothing, and neither does somebody whose
     /// password is not any more the one that they have shown to know.
     ///
     /// # Errors
@@ -103,6 +103,9 @@ impl UpdateUser {
         self.photos.discard(updated.old_photo.as_ref()).await;
         if !updated.revoked.is_empty() {
             self.events.publish(Event::SessionsEnded { sessions: updated.revoked }).await;
+        }
+        if updated.has_new_phone {
+            self.auditor.note(AuditEvent::PhoneChanged, Some(id), [keep_session], address).await;
         }
         if new_password {
             self.auditor.note(AuditEvent::PasswordChanged, Some(id), [keep_session], address).await;

@@ -56,6 +56,19 @@ async fn a_session_tells_where_it_began_and_where_it_was_last_used() {
     assert_eq!(house.sessions(&phone).await[0], used);
 }
 
+/// A session of which every token has expired can do nothing any more, and is not listed until it is forgotten.
+#[tokio::test]
+async fn a_session_is_listed_while_it_can_do_something() {
+    let house = House::new();
+    let old = house.user(1).await;
+    house.memory.clock.advance(TimeDelta::days(30) - TimeDelta::microseconds(1));
+    let me = house.log_in(1).await;
+    let listed = async || house.sessions(&me).await.iter().map(|session| session.id).collect::<Vec<_>>();
+    assert_eq!(listed().await, [me.session, old.session]);
+    house.memory.clock.advance(TimeDelta::microseconds(1));
+    assert_eq!(listed().await, [me.session], "its refresh token has expired, and its access token long ago");
+}
+
 #[tokio::test]
 async fn a_session_ends_for_its_user_alone_and_once() {
     let house = House::new();

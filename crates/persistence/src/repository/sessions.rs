@@ -59,8 +59,9 @@ impl Sessions for Repository {
         Ok(is_live)
     }
 
-    async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure> {
-        self.read(move |conn| list(conn, user).boxed()).await.map_err(|fault| fault.during("list sessions"))
+    async fn list(&self, user: UserId, now: Timestamp, active: Timestamp) -> Result<Vec<Session>, Failure> {
+        let sessions = self.read(move |conn| list(conn, user, now, active).boxed()).await;
+        sessions.map_err(|fault| fault.during("list sessions"))
     }
 
     async fn addresses(&self, phone: &Phone) -> Result<Vec<IpAddr>, Failure> {
@@ -191,9 +192,13 @@ async fn forget_oldest(conn: &mut Conn, session: i64, [keep_one, keep_other]: [&
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::hash.eq_any(oldest))).execute(conn).await.map(drop)
 }
 
-async fn list(conn: &mut Conn, user: UserId) -> QueryResult<Vec<Session>> {
+async fn list(conn: &mut Conn, user: UserId, now: Timestamp, active: Timestamp) -> QueryResult<Vec<Session>> {
+    let lasting = refresh_tokens::table
+        .filter(refresh_tokens::session_id.eq(sessions::id))
+        .filter(refresh_tokens::expires_at.gt(now));
     let rows: Vec<SessionRow> = sessions::table
         .filter(sessions::user_id.eq(user.get()).and(sessions::revoked_at.is_null()))
+        .filter(sessions::last_used_at.gt(active).or(exists(lasting)))
         .order((sessions::last_used_at.desc(), sessions::created_at.desc(), sessions::id.desc()))
         .limit(Session::MOST_LISTED)
         .select(SessionRow::as_select())

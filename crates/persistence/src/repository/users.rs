@@ -255,6 +255,10 @@ async fn update(conn: &mut Conn, id: UserId, change: UserChange, now: Timestamp)
     {
         return Ok(Some(Update::PasswordReplaced));
     }
+    let old_phone: Option<String> = match change.phone {
+        Some(_) => Some(users::table.find(id.get()).select(users::phone).get_result(conn).await?),
+        None => None,
+    };
     let is_changed = change.name.as_ref().is_some_and(|name| *name != before.name)
         || change.photo.as_ref().is_some_and(|photo| *photo != before.photo);
     let revoked = match change.password {
@@ -287,5 +291,6 @@ async fn update(conn: &mut Conn, id: UserId, change: UserChange, now: Timestamp)
         .await?;
     let user = row.into_user()?;
     let old_photo = before.photo.filter(|old| user.photo.as_ref() != Some(old));
-    Ok(Some(Update::Made(UpdatedUser { user, old_photo, revoked }, is_changed)))
+    let has_new_phone = old_phone.is_some_and(|old| old != user.phone.as_str());
+    Ok(Some(Update::Made(UpdatedUser { user, has_new_phone, old_photo, revoked }, is_changed)))
 }

@@ -152,7 +152,7 @@ async fn readers_leave_writers_of_postgres_their_connections() {
     let readers: Vec<_> = (0..3)
         .map(|_| {
             let stores = stores.clone();
-            tokio::spawn(async move { stores.sessions.list(user).await })
+            tokio::spawn(async move { stores.sessions.list(user, moment(0), moment(0)).await })
         })
         .collect();
     until_writing(backend.database(), 3).await;

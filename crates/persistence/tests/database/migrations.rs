@@ -75,7 +75,7 @@ async fn check_sessions_of_before(url: DatabaseUrl, blob: &str, run: impl AsyncF
     ))
     .await;
     database.migrate().await.unwrap();
-    let sessions = database.sessions().list(UserId::new(1)).await.unwrap();
+    let sessions = database.sessions().list(UserId::new(1), moment(0), moment(0)).await.unwrap();
     let (began, used) = (sessions[0].created_at, sessions[0].last_used_at);
     assert_eq!((sessions.len(), began, used), (1, moment(7), moment(7)));
 }

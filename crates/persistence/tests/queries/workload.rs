@@ -29,7 +29,7 @@ pub async fn chat(stores: &Stores) {
         stores.sessions.rotate(&refresh(presented), renewal).await.unwrap();
     }
     stores.sessions.is_live(live, ann).await.unwrap();
-    stores.sessions.list(ann).await.unwrap();
+    stores.sessions.list(ann, moment(0), moment(0)).await.unwrap();
     stores.sessions.addresses(&phone(900_001)).await.unwrap();
     stores.sessions.revoke(live, ann, moment(9)).await.unwrap();
     stores.sessions.revoke_others(ann, live, moment(9)).await.unwrap();

@@ -61,10 +61,11 @@ impl Sessions for MemoryStore {
         Ok(state.sessions.get(&session).is_some_and(|login| login.live && login.user == user))
     }
 
-    async fn list(&self, user: UserId) -> Result<Vec<Session>, Failure> {
+    async fn list(&self, user: UserId, now: Timestamp, active: Timestamp) -> Result<Vec<Session>, Failure> {
         let state = self.enter("list sessions")?;
-        let theirs = newest_first(&state, user).take(most_listed());
-        Ok(theirs.cloned().collect())
+        let lasts = |id| state.tokens.values().any(|token| token.session == id && now < token.expires_at);
+        let theirs = newest_first(&state, user).filter(|session| active < session.last_used_at || lasts(session.id));
+        Ok(theirs.take(most_listed()).cloned().collect())
     }
 
     async fn addresses(&self, phone: &Phone) -> Result<Vec<IpAddr>, Failure> {

@@ -102,6 +102,7 @@ impl MemoryStore {
         }
         let before = account.brief();
         let user = &mut account.user;
+        let has_new_phone = phone.as_ref().is_some_and(|phone| *phone != user.phone);
         let old_photo = user.photo.clone().filter(|old| photo.as_ref().is_some_and(|new| new.as_ref() != Some(old)));
         user.phone = phone.unwrap_or_else(|| user.phone.clone());
         user.name = name.unwrap_or_else(|| user.name.clone());
@@ -124,7 +125,7 @@ impl MemoryStore {
         let rooms = state.chats.values().filter(|room| room.members.contains(&id));
         let chats = rooms.map(|room| room.record.id).collect();
         let news = is_changed.then_some(Event::UserChanged { user: brief, chats });
-        let answer = state.answer("update user", Some(UpdatedUser { user, old_photo, revoked }));
+        let answer = state.answer("update user", Some(UpdatedUser { user, has_new_phone, old_photo, revoked }));
         Ok((answer.map_err(UpdateUserError::from), news))
     }
 }

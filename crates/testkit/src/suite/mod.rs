@@ -38,6 +38,7 @@ macro_rules! contract_suite {
             an_update_may_depend_on_the_password
             the_password_of_a_user_is_the_one_of_their_phone
             an_update_reports_the_old_photo
+            an_update_reports_a_new_phone
             an_update_takes_a_free_phone
             an_update_does_not_take_a_taken_phone
             of_concurrent_updates_to_one_phone_one_succeeds
@@ -75,6 +76,7 @@ macro_rules! contract_suite {
             a_session_is_listed_as_it_began
             a_refresh_is_a_use_of_its_session
             a_list_has_the_live_sessions_of_the_user
+            a_list_has_the_sessions_that_are_good_for_something
             a_list_of_sessions_has_an_end
             addresses_are_those_of_the_live_sessions_of_a_phone
             addresses_have_an_end

@@ -57,7 +57,7 @@ impl Sessions for Failing {
         Err(self.failure())
     }
 
-    async fn list(&self, _: UserId) -> Result<Vec<Session>, Failure> {
+    async fn list(&self, _: UserId, _: Timestamp, _: Timestamp) -> Result<Vec<Session>, Failure> {
         Err(self.failure())
     }
 

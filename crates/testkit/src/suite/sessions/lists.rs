@@ -64,6 +64,33 @@ pub async fn a_list_has_the_live_sessions_of_the_user(stores: Stores) {
     }
 }
 
+/// `list` has the sessions with a token that has not expired and those that were used lately, and no others.
+pub async fn a_list_has_the_sessions_that_are_good_for_something(stores: Stores) {
+    let user = user(1).add(&stores).await.id;
+    let mut ids = Vec::new();
+    for (n, expires_at) in [(1, 100), (2, 200), (3, 300)] {
+        let session = NewSession { expires_at: moment(expires_at), ..new_session(&stores, user, n).await };
+        ids.push(begin(&stores, session).await);
+    }
+    // The first token of this one has expired at 100, the next one will at 400.
+    stores.sessions.rotate(&refresh(1), renewal(4, moment(90), moment(400))).await.expect("rotate");
+    let (one, two, three) = (ids[0], ids[1], ids[2]);
+    for (now, active, expected) in [
+        (95, 90, vec![one, three, two]),
+        (199, 199, vec![one, three, two]),
+        (200, 199, vec![one, three]),
+        (300, 299, vec![one]),
+        (399, 399, vec![one]),
+        (400, 90, vec![]),
+        (400, 89, vec![one]),
+        (400, -1, vec![one, three, two]),
+    ] {
+        let listed = stores.sessions.list(user, moment(now), moment(active)).await.expect("list sessions");
+        let listed: Vec<_> = listed.iter().map(|session| session.id).collect();
+        assert_eq!(listed, expected, "at {now}, active after {active}");
+    }
+}
+
 /// `list` has an end, and leaves out what was used longest ago.
 pub async fn a_list_of_sessions_has_an_end(stores: Stores) {
     let user = user(1).add(&stores).await.id;
@@ -134,7 +161,7 @@ pub async fn all_sessions_but_one_are_revoked(stores: Stores) {
 }
 
 async fn list(stores: &Stores, user: UserId) -> Vec<Session> {
-    stores.sessions.list(user).await.expect("list sessions")
+    stores.sessions.list(user, moment(50), moment(49)).await.expect("list sessions")
 }
 
 /// The addresses of the sessions of whoever has the `n`th phone.

@@ -119,6 +119,21 @@ pub async fn an_update_reports_the_old_photo(stores: Stores) {
     }
 }
 
+/// `has_new_phone` tells another phone from the same one and from none.
+pub async fn an_update_reports_a_new_phone(stores: Stores) {
+    let id = user(1).add(&stores).await.id;
+    for (change, is_new) in [
+        (new_phone(1), false),
+        (new_phone(2), true),
+        (new_phone(2), false),
+        (UserChange { name: Some(None), ..UserChange::default() }, false),
+        (new_phone(1), true),
+    ] {
+        let after = update(&stores, id, change.clone()).await;
+        assert_eq!(after.has_new_phone, is_new, "{change:?}");
+    }
+}
+
 /// A user's own phone is not taken by somebody else, and a phone that was given up is free.
 pub async fn an_update_takes_a_free_phone(stores: Stores) {
     let one = user(1).add(&stores).await;
