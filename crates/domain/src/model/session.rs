@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::model::{SessionId, Timestamp, UserId};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
+use crate::model::{SessionId, Timestamp, UserId, text};
 
 /// Who is calling, shown by a valid access token of a session that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl Session {
     pub const MOST_TOKENS: i64 = 64;
 }
 
-/// What a device says of itself: 1 to 255 characters, none of which is a control character.
+/// What a device says of itself: 1 to 255 characters, each of which can be seen or is a space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device(String);
 
@@ -96,11 +98,12 @@ impl Device {
     pub const MAX: usize = 255;
 
     /// Keeps what can be kept of a text, since nobody should be kept from logging in by the name of their browser: control
-    /// characters and white space around it go, and so does what is too much. `None` when nothing is left.
+    /// characters, those that turn text around or cannot be seen, and white space around it go, and so does what is too much. `None` when
+    /// nothing is left. So one device cannot pass for another in the list of sessions, by a name that looks the same or is read backwards.
     #[must_use]
     pub fn tidy(raw: &str) -> Option<Self> {
         // What is looked at is bounded before the work begins. Four characters for one that stays are plenty.
-        let plain: String = raw.chars().take(4 * Self::MAX).filter(|c| !c.is_control()).collect();
+        let plain: String = raw.chars().take(4 * Self::MAX).filter(|c| !is_unseen(*c)).collect();
         let kept: String = plain.trim().chars().take(Self::MAX).collect();
         let kept = kept.trim_end();
         (!kept.is_empty()).then(|| Self(kept.to_owned()))
@@ -117,6 +120,22 @@ impl Device {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether a character is there to do something to the others, or shows nothing though it is no space: control characters, those of
+/// formatting (the zero-width ones, and all that turn the direction of text), separators of lines, variation selectors, and blanks.
+fn is_unseen(c: char) -> bool {
+    let category = c.general_category();
+    matches!(
+        category,
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::Unassigned
+    ) || matches!(c, '\u{34f}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+        || text::blank(c)
 }
 
 /// What a store needs to begin a session.

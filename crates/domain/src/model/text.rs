@@ -52,7 +52,7 @@ fn turns(text: &str, isolates: bool) -> bool {
 
 /// Whether a character shows nothing though it has a width: the fillers of Hangul, the braille pattern without dots, the musical null
 /// notehead, and noncharacters.
-fn blank(c: char) -> bool {
+pub(crate) fn blank(c: char) -> bool {
     let noncharacter = matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe;
     noncharacter || matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{1d159}')
 }

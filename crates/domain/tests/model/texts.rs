@@ -186,9 +186,28 @@ fn of_a_device_is_kept_what_can_be_kept() {
         (&format!("{longest}🍋"), Some(longest.as_str())),
         (&format!("{}{}", "a".repeat(Device::MAX - 1), " b"), Some(&longest.replace('🥭', "a")[1..])),
         (&"\0".repeat(1_000_000), None),
+        ("Ada's ph\u{202e}enohp\u{202c}", Some("Ada's phenohp")),
+        ("Bo\u{200b}b\u{2066}'s\u{2069}\u{feff} \u{ad}p\u{200d}c\u{fe0f}\u{2028}", Some("Bob's pc")),
+        ("\u{200b}\u{2060}\u{115f}\u{3164}\u{e0041}", None),
+        ("Телефон Ады, הטלפון של עדה, 👩🏽, é", Some("Телефон Ады, הטלפון של עדה, 👩🏽, é")),
     ];
     for (raw, kept) in table {
         assert_eq!(Device::tidy(raw).as_ref().map(Device::as_str), kept, "{:?}", raw.get(..40));
+    }
+}
+
+/// The characters that turn text around, and those that nobody sees.
+#[test]
+fn a_device_has_no_character_that_works_unseen() {
+    let unseen = ('\u{0}'..='\u{1f}')
+        .chain('\u{7f}'..='\u{9f}')
+        .chain('\u{200b}'..='\u{200f}')
+        .chain('\u{2028}'..='\u{202e}')
+        .chain('\u{2060}'..='\u{206f}')
+        .chain(['\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}', '\u{fff9}', '\u{1bca0}', '\u{e0001}', '\u{e007f}']);
+    for c in unseen {
+        let device = Device::tidy(&format!("a{c}b"));
+        assert_eq!(device.as_ref().map(Device::as_str), Some("ab"), "{c:?}");
     }
 }
 
