@@ -24,7 +24,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         description = "A chat server. Chats, messages, likes and pins are made over Socket.IO at `/ws/socket.io/`; messages can be \
             sent here too, and everything is read here.\n\nSign up with `POST /user/create`, then press *Authorize* and log in; \
             the username is the phone. Every error is a problem (RFC 9457): compare its \
-            `type`. A slash at the end of a path does not matter."
+            `type`. A slash at the end of a path does not matter, but to DELETE, which is 404 there."
     ),
     paths(
         auth::log_in,

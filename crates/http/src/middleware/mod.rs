@@ -6,3 +6,4 @@ pub(crate) mod cors;
 pub(crate) mod headers;
 pub(crate) mod problems;
 pub(crate) mod request_id;
+pub(crate) mod slashes;

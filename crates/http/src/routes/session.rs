@@ -30,11 +30,11 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 /// List your sessions
 ///
 /// Where you are logged in: the 100 sessions that were used last, the latest first. A session is used when it gets tokens, by a login or
-/// a refresh.
+/// a refresh. One whose tokens have all expired is not listed.
 #[utoipa::path(
     get, path = "/auth/sessions", tag = "sessions",
     security(("login" = []), ("bearer" = [])),
-    responses((status = 200, description = "The sessions that have not ended", body = [SessionReply]))
+    responses((status = 200, description = "The sessions that have neither ended nor expired", body = [SessionReply]))
 )]
 pub(crate) async fn list_sessions(state: State, caller: Caller) -> Result<HttpResponse, HttpError> {
     let sessions = state.use_cases.list_sessions.run(&caller.principal).await?;
@@ -79,6 +79,7 @@ pub(crate) async fn end_session(
     security(("login" = []), ("bearer" = [])),
     responses(
         (status = 204, description = "No other session is left"),
+        (status = 404, description = "The path has a slash at its end, behind which an id is missing"),
         (status = 507, description = "There is no room to note it"),
     )
 )]

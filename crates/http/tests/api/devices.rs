@@ -138,6 +138,24 @@ async fn all_sessions_but_the_one_that_asks_are_ended() {
     assert_eq!(sessions(&server, &eve).await.len(), 1);
 }
 
+/// A client that has no id to put behind the last slash does not mean all sessions.
+#[actix_web::test]
+async fn a_session_without_an_id_ends_nothing() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    let other = server.log_in(&ann.phone).await;
+    let id = current(&server, &other).await;
+    for path in ["/auth/sessions/", "/auth/sessions//", "//auth/sessions/", "/auth/sessions/?id="] {
+        let refused = delete(&server, &ann, path).await;
+        refused.assert_problem(404, "not-found");
+        assert!(refused.header("x-request-id").is_some() && refused.header("cache-control").is_some(), "{path}");
+    }
+    delete(&server, &ann, &format!("/auth/sessions/{id}/")).await.assert_problem(404, "not-found");
+    assert_eq!(server.get_as(&other, "/user/me").await.status, 200);
+    assert!(server.memory.events.take().is_empty());
+    assert_eq!(delete(&server, &ann, &format!("/auth//sessions/{id}")).await.status, 204, "the id is there");
+}
+
 /// Whoever has a token may begin a request and send the rest of it when the session has ended: the body is late, not the caller early.
 #[actix_web::test]
 async fn a_session_that_ends_while_a_body_arrives_does_nothing_more() {
