@@ -125,7 +125,7 @@ async fn a_request_id_is_taken_when_sane_and_made_otherwise() {
         answer.header("x-request-id").unwrap().to_owned()
     };
     assert_eq!(with(b"trace-7.A/b").await, "trace-7.A/b");
-    for insane in [&b"two words"[..], b"", &[b'a'; 65]] {
+    for insane in [&b"two words"[..], b"", b"7}:request{user=1", b"$(reboot)", &[b'a'; 65]] {
         let made = with(insane).await;
         assert_eq!(made.len(), 32);
         assert_ne!(made.as_bytes(), insane);
