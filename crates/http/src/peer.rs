@@ -120,7 +120,7 @@ fn nodes(line: &str) -> Vec<Option<IpAddr>> {
 }
 
 /// Splits at a sign that is not within quotation marks; `None` when one of those is left open.
-fn split(text: &str, at: char) -> Option<Vec<&str>> {
+pub(crate) fn split(text: &str, at: char) -> Option<Vec<&str>> {
     let (mut quoted, mut escaped) = (false, false);
     let parts = text
         .split(|sign: char| {

@@ -14,11 +14,11 @@ pub enum Origins {
 
 impl Origins {
     /// Whether a request with these headers may open a socket or go on with it. Programs that are not browsers send no `Origin`, and
-    /// a page that this server serves itself is at home whatever the settings say.
-    pub(super) fn allow(&self, headers: &HeaderMap) -> bool {
+    /// a page that this server serves itself is at home whatever the settings say. `scheme` is that of the request, as far as it is known.
+    pub(super) fn allow(&self, headers: &HeaderMap, scheme: Option<&str>) -> bool {
         let (Self::Only(origins), Some(origin)) = (self, headers.get(header::ORIGIN)) else { return true };
         let Ok(origin) = origin.to_str() else { return false };
-        mango_http::is_own_origin(headers) || origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+        mango_http::is_own_origin(headers, scheme) || origins.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
     }
 }
 
@@ -32,7 +32,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
-        assert_eq!(origins.allow(&headers), allowed, "{origins:?} and {origin:?}");
+        assert_eq!(origins.allow(&headers, None), allowed, "{origins:?} and {origin:?}");
     }
 
     #[test]

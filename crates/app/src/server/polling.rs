@@ -49,7 +49,7 @@ async fn exchange(request: &HttpRequest, payload: web::Payload, sockets: &Socket
     if sockets.closing().is_cancelled() {
         return Err(Problem::unavailable(Duration::from_secs(1)));
     }
-    if !sockets.doors().origins.allow(request.headers()) {
+    if !sockets.is_welcome(request.peer_addr(), request.headers()) {
         return Err(Problem::new(ProblemKind::Forbidden, "pages of this origin may not connect"));
     }
     // Engine.IO would agree to a WebSocket that nobody has asked HTTP for, and that could not follow (RFC 9110, section 15.2.2).

@@ -189,6 +189,12 @@ impl Sockets {
         Some(self.shared.doors.proxies.client(peer?.ip(), headers))
     }
 
+    /// Whether a request may come from the web page that it comes from, if it comes from any.
+    pub(super) fn is_welcome(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> bool {
+        let doors = &self.shared.doors;
+        doors.origins.allow(headers, peer.and_then(|peer| doors.proxies.scheme(peer.ip(), headers)))
+    }
+
     pub(super) fn tracker(&self) -> &TaskTracker {
         &self.shared.open
     }

@@ -106,7 +106,7 @@ fn judge(sockets: &Sockets, request: &Request) -> Result<(), Problem> {
     if let Some(missing) = missing(request) {
         return Err(Problem::new(ProblemKind::BadRequest, format!("a WebSocket needs {missing}")));
     }
-    if !sockets.doors().origins.allow(request.headers()) {
+    if !sockets.is_welcome(request.peer_addr(), request.headers()) {
         return Err(Problem::new(ProblemKind::Forbidden, "pages of this origin may not connect"));
     }
     if sockets.closing().is_cancelled() {

@@ -142,3 +142,23 @@ async fn only_pages_of_listed_origins_pass_either_door() {
         }
     }
 }
+
+/// The same host in the clear is another origin where a proxy does TLS, and the trusted proxy says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_in_the_clear_passes_neither_door_where_a_proxy_does_tls() {
+    let mounted = Mounted::start(Origins::Only(Vec::new()));
+    let client = reqwest::Client::new();
+    for (scheme, told, allowed) in
+        [("http", "https", false), ("https", "https", true), ("http", "http", true), ("https", "http", false)]
+    {
+        let origin = format!("{scheme}://{}", mounted.address);
+        let mut request = format!("ws://{}{SOCKET}", mounted.address).into_client_request().unwrap();
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+        request.headers_mut().insert("x-forwarded-proto", told.parse().unwrap());
+        let upgraded = tokio_tungstenite::client_async(request, mounted.connect().await).await;
+        assert_eq!(upgraded.is_ok(), allowed, "{origin} over {told}");
+
+        let open = client.get(mounted.url(POLLING)).header("origin", &origin).header("x-forwarded-proto", told);
+        assert_eq!(open.send().await.unwrap().status(), if allowed { 200 } else { 403 }, "{origin} over {told}");
+    }
+}

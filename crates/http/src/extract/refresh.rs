@@ -47,7 +47,10 @@ fn from_cookie(request: &HttpRequest) -> Result<Presented, HttpError> {
         HttpError::refused(ProblemKind::Unauthenticated, detail)
     };
     let cookie = request.cookie(COOKIE).ok_or_else(missing)?;
-    if !state(request)?.settings.cors.trusts_cookie(request.headers()) {
+    let state = state(request)?;
+    let (peer, headers) = (request.peer_addr(), request.headers());
+    let scheme = peer.and_then(|peer| state.settings.trusted_proxies.scheme(peer.ip(), headers));
+    if !state.settings.cors.trusts_cookie(headers, scheme) {
         let detail = "pages of this origin may not use the cookie, send the refresh token in the body";
         return Err(HttpError::refused(ProblemKind::Forbidden, detail));
     }

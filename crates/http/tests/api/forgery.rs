@@ -1,6 +1,6 @@
 //! What a page of somebody else's can make a browser do (RFC 9700, section 4.7): nothing, with the cookie alone.
 
-use mango_http::CorsPolicy;
+use mango_http::{CorsPolicy, TrustedProxies};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
@@ -42,6 +42,28 @@ async fn the_cookie_counts_for_pages_at_home_and_of_listed_origins() {
                     assert_eq!(answer.header("set-cookie").is_some(), status == 200, "{path} from {origin:?}");
                 }
             }
+        }
+    }
+}
+
+/// Behind a proxy that does TLS, a page of the same host that came in the clear may be anybody's on the way. The proxy alone knows which it is.
+#[actix_web::test]
+async fn where_a_proxy_does_tls_a_page_in_the_clear_is_a_stranger() {
+    for (trusted, told, http, https) in [
+        ("127.0.0.1", Some("https"), 403, 200),
+        ("127.0.0.1", Some("http"), 200, 403),
+        ("127.0.0.1", None, 200, 200),
+        ("192.0.2.1", Some("https"), 200, 200),
+        ("", None, 200, 200),
+    ] {
+        let proxies = TrustedProxies::parse(trusted).unwrap();
+        let server = Server::with_settings(|settings| settings.trusted_proxies = proxies).await;
+        let ann = server.account(1).await;
+        for (scheme, status) in [("http", http), ("https", https)] {
+            let own = format!("{scheme}://{}", server.address);
+            let request = with_cookie(&server, &ann, Method::POST, "/auth/refresh", &own);
+            let request = told.iter().fold(request, |request, told| request.header("x-forwarded-proto", *told));
+            assert_eq!(server.send(request).await.status, status, "{own} where {trusted:?} says {told:?}");
         }
     }
 }
