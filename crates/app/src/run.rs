@@ -189,9 +189,6 @@ async fn manage_keys(settings: &Settings, action: KeysAction) -> anyhow::Result<
     match action {
         KeysAction::List => {
             let lines = keys::list(settings, SystemClock.now())?;
-            if lines.is_empty() {
-                writeln!(io::stderr(), "mango: there is no key yet, the first start makes one")?;
-            }
             let mut out = io::stdout().lock();
             for line in lines {
                 writeln!(out, "{line}")?;
@@ -199,10 +196,7 @@ async fn manage_keys(settings: &Settings, action: KeysAction) -> anyhow::Result<
         }
         KeysAction::Rotate => {
             let Rotated { kid, retired, until, removed } = keys::rotate(settings, &OsRandom, SystemClock.now())?;
-            if let Err(error) = note_rotation(settings).await {
-                // The keys have been rotated all the same.
-                tracing::warn!(error = format!("{error:#}"), "the audit log lacks the rotation");
-            }
+            let noted = note_rotation(settings).await;
             let mut out = io::stdout().lock();
             writeln!(out, "{kid} signs from now on; a running server takes it up within seconds")?;
             let until = until.map_or_else(String::new, |until| until.format(" until %F %T UTC").to_string());
@@ -210,13 +204,23 @@ async fn manage_keys(settings: &Settings, action: KeysAction) -> anyhow::Result<
             for kid in removed {
                 writeln!(out, "{kid} is removed")?;
             }
+            match noted {
+                Ok(()) => writeln!(out, "the audit log in {} tells of it", settings.database)?,
+                // The keys have been rotated all the same.
+                Err(error) => writeln!(
+                    io::stderr(),
+                    "mango: the keys are rotated, but no audit log tells of it: {error:#}; note it yourself, and call this with the \
+                     server's DATABASE_URL and MANGO_DATA_DIR the next time"
+                )?,
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn note_rotation(settings: &Settings) -> anyhow::Result<()> {
-    let Some(database) = open_existing(settings).await? else { return Ok(()) };
+    let missing = || anyhow!("{} is not there", settings.database);
+    let database = open_existing(settings).await?.ok_or_else(missing)?;
     let event = AuditEvent::KeyRotated;
     let entry = AuditEntry { at: SystemClock.now(), event, user: None, session: None, address: None };
     let noted = database.audit().append(vec![entry]).await;

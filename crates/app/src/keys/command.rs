@@ -1,7 +1,5 @@
 //! `mango keys`: what the keys are, and a new one.
 
-use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,74 +24,52 @@ pub struct Rotated {
     pub removed: Vec<String>,
 }
 
-/// Makes a new key, which signs from now on, retires the one before it, and removes those whose tokens have expired. If there is no
-/// key yet, the first one is made beforehand.
+/// Makes a new key, which signs from now on, retires the one before it, and removes those whose tokens have expired. How long tokens live is noted
+/// with the keys; a longer time in the settings counts as well.
 ///
 /// # Errors
-/// [`KeyError::Set`] when the key is set by `MANGO_JWT_SECRET`, and see the others.
+/// [`KeyError::Set`] when the key is set by `MANGO_JWT_SECRET`; [`KeyError::Missing`] when there is no key yet: it would be made in the wrong
+/// place, where this was called without the server's settings; and see the others.
 pub fn rotate(settings: &Settings, random: &dyn Random, now: Timestamp) -> Result<Rotated, KeyError> {
     if settings.jwt_secret.is_some() {
         return Err(KeyError::Set);
     }
     let path = settings.key_file();
-    file::load_or_create(&path, random)?;
-    // The draft is the lock as well: of two rotations at once one would lose the key of the other, which may have signed already.
-    let draft = path.with_extension("key.new");
-    let failed = |reason| KeyError::File { path: path.clone(), reason };
-    let open = file::open_new(&draft).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => KeyError::Busy(draft.clone()),
-        _ => failed(error),
-    })?;
-    let turned = turn(&path, random, now, settings.access_ttl).and_then(|(keys, rotated)| {
-        let text = file::write(&keys).map_err(failed)?;
-        file::fill(open, &text).and_then(|()| replace(&draft, &path)).map_err(failed)?;
-        Ok(rotated)
-    });
-    if turned.is_err() {
-        // What is wrong is told already.
-        let _ = fs::remove_file(&draft);
-    }
-    turned
+    file::edit(&path, |keys| turn(&path, keys, random, now, settings.access_ttl))
 }
 
 /// The keys after a rotation.
-fn turn(path: &Path, random: &dyn Random, now: Timestamp, access_ttl: Duration) -> Result<(Keys, Rotated), KeyError> {
-    let Keys { current: old, mut retired } = file::load_or_create(path, random)?;
+fn turn(
+    path: &Path,
+    keys: Keys,
+    random: &dyn Random,
+    now: Timestamp,
+    access_ttl: Duration,
+) -> Result<(Keys, Rotated), KeyError> {
+    let Keys { current: old, mut retired } = keys;
     let secret = file::new_secret(random)?;
     let key = SigningKey::new(secret.as_bytes()).map_err(|reason| KeyError::Weak { path: path.to_owned(), reason })?;
-    let needed = |at: Timestamp| good_until(at, access_ttl).is_none_or(|until| now < until);
-    let removed = retired.iter().filter(|(_, at)| !needed(*at)).map(|(stored, _)| stored.key.id()).collect();
-    retired.retain(|(_, at)| needed(*at));
-    let rotated = Rotated { kid: key.id(), retired: old.key.id(), until: good_until(now, access_ttl), removed };
+    let until = |stored: &StoredKey, at: Timestamp| good_until(at, stored.longest(access_ttl));
+    let needed = |(stored, at): &(StoredKey, Timestamp)| until(stored, *at).is_none_or(|until| now < until);
+    let removed = retired.iter().filter(|key| !needed(key)).map(|(stored, _)| stored.key.id()).collect();
+    retired.retain(needed);
+    let rotated = Rotated { kid: key.id(), retired: old.key.id(), until: until(&old, now), removed };
+    // The server goes on as it is set.
+    let current = StoredKey { key, created_at: now, access_ttl: old.access_ttl };
     retired.insert(0, (old, now));
-    Ok((Keys { current: StoredKey { key, created_at: now }, retired }, rotated))
-}
-
-/// Puts the draft in the place of the file, in one step, and sees that this is on disk.
-fn replace(draft: &Path, path: &Path) -> io::Result<()> {
-    fs::rename(draft, path)?;
-    #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    Ok((Keys { current, retired }, rotated))
 }
 
 /// One line for each key, the one that signs first. It changes nothing, and shows no key.
 ///
 /// # Errors
-/// The file cannot be read.
+/// [`KeyError::Missing`] when there is no file, and see the others.
 pub fn list(settings: &Settings, now: Timestamp) -> Result<Vec<String>, KeyError> {
     let mut lines = Vec::new();
     if let Some(key) = &settings.jwt_secret {
         lines.push(format!("{}  signs, set by MANGO_JWT_SECRET", key.id()));
     } else {
-        let path = settings.key_file();
-        match fs::read_to_string(&path) {
-            Ok(text) => lines.extend(in_file(&file::read(&path, &text)?, settings.access_ttl, now)),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(reason) => return Err(KeyError::File { path, reason }),
-        }
+        lines.extend(in_file(&file::load(&settings.key_file())?, settings.access_ttl, now));
     }
     if let Some(key) = &settings.jwt_secret_previous {
         lines.push(format!("{}  checks, set by MANGO_JWT_SECRET_PREVIOUS", key.id()));
@@ -105,7 +81,7 @@ fn in_file(keys: &Keys, access_ttl: Duration, now: Timestamp) -> Vec<String> {
     let show = |time: Timestamp| time.format("%F %T UTC").to_string();
     let line =
         |stored: &StoredKey, state: &str| format!("{}  made {}, {state}", stored.key.id(), show(stored.created_at));
-    let retired = keys.retired.iter().map(|(stored, at)| match good_until(*at, access_ttl) {
+    let retired = keys.retired.iter().map(|(stored, at)| match good_until(*at, stored.longest(access_ttl)) {
         Some(until) if until <= now => line(stored, "expired, the next rotation removes it"),
         Some(until) => line(stored, &format!("checks until {}", show(until))),
         None => line(stored, "checks"),
@@ -115,6 +91,8 @@ fn in_file(keys: &Keys, access_ttl: Duration, now: Timestamp) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use chrono::{DateTime, TimeDelta};
     use tempfile::tempdir;
 
@@ -122,7 +100,7 @@ mod tests {
     use crate::system::OsRandom;
 
     fn settings(folder: &Path, set: &[(&str, &str)]) -> Settings {
-        let set = [&[("MANGO_DATA_DIR", folder.to_str().unwrap()), ("MANGO_ACCESS_TTL", "9m")], set].concat();
+        let set = [&[("MANGO_DATA_DIR", folder.to_str().unwrap()), ("MANGO_ACCESS_TTL", "19m")], set].concat();
         let set = set.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Settings::load(set, None).unwrap().settings
     }
@@ -142,33 +120,120 @@ mod tests {
         let one = rotate(0);
         assert_eq!(
             (&one.retired, one.until),
-            (&first.key.id(), Some(minute(10))),
-            "nine minutes, and one for the servers"
+            (&first.key.id(), Some(minute(20))),
+            "nineteen minutes, and one for the servers"
         );
-        let two = rotate(9);
+        let two = rotate(19);
         assert_eq!((&two.retired, &two.removed), (&one.kid, &vec![]));
         let keys = file::load_or_create(&path, &OsRandom).unwrap();
-        assert_eq!((keys.current.key.id(), keys.current.created_at), (two.kid.clone(), minute(9)));
+        assert_eq!((keys.current.key.id(), keys.current.created_at), (two.kid.clone(), minute(19)));
         let retired: Vec<_> = keys.retired.iter().map(|(stored, at)| (stored.key.id(), *at)).collect();
-        assert_eq!(retired, [(one.kid.clone(), minute(9)), (first.key.id(), minute(0))]);
+        assert_eq!(retired, [(one.kid.clone(), minute(19)), (first.key.id(), minute(0))]);
         assert_eq!(keys.retired[1].0.created_at, first.created_at);
         assert_eq!(keys.retired[1].0.key.expose(), first.key.expose());
 
-        let lines = list(&settings, minute(10)).unwrap();
+        let lines = list(&settings, minute(20)).unwrap();
         for (line, (kid, state)) in lines.iter().zip([
             (&two.kid, "signs"),
-            (&one.kid, "checks until 2026-01-01 00:19:00 UTC"),
+            (&one.kid, "checks until 2026-01-01 00:39:00 UTC"),
             (&first.key.id(), "expired, the next rotation removes it"),
         ]) {
             assert!(line.starts_with(kid) && line.ends_with(state), "{lines:?}");
         }
         assert_eq!(lines.len(), 3);
-        assert_eq!(rotate(10).removed, [first.key.id()]);
+        assert_eq!(rotate(20).removed, [first.key.id()]);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    /// The command is called where the settings of the server are not known.
+    #[test]
+    fn how_long_tokens_live_is_told_by_the_file_and_not_by_who_rotates() {
+        let dir = tempdir().unwrap();
+        let with_ttl = |ttl| settings(dir.path(), &[("MANGO_ACCESS_TTL", ttl)]);
+        let (server, caller) = (with_ttl("2h"), with_ttl("1m"));
+        let path = server.key_file();
+        super::super::ring(&server, &OsRandom).unwrap();
+        let first = file::load(&path).unwrap().current;
+        assert_eq!(first.access_ttl, Some(Duration::from_secs(7200)));
+        let rotate = |at| rotate(&caller, &OsRandom, minute(at)).unwrap();
+        assert_eq!(
+            (rotate(0).until, rotate(1).until),
+            (Some(minute(121)), Some(minute(122))),
+            "the next one inherits it"
+        );
+        assert!(rotate(120).removed.is_empty(), "its last token has just expired, and servers may be late");
+        assert_eq!(rotate(121).removed, [first.key.id()]);
+
+        // A server that is set to less signs no longer tokens, but checks those of before; one that is set to more says so.
+        let before = fs::read_to_string(&path).unwrap();
+        for (ttl, noted) in [("15m", 7200), ("2h", 7200), ("3h", 10800)] {
+            super::super::ring(&with_ttl(ttl), &OsRandom).unwrap();
+            let keys = file::load(&path).unwrap();
+            assert_eq!(keys.current.access_ttl, Some(Duration::from_secs(noted)), "{ttl}");
+            assert_eq!(fs::read_to_string(&path).unwrap() == before, noted == 7200, "{ttl}");
+            assert!(keys.retired.iter().all(|(stored, _)| stored.access_ttl == first.access_ttl));
+        }
+        assert_eq!(rotate(200).until, Some(minute(381)));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    /// A file of before says nothing, and then tokens live as long as by default, or as the caller says.
+    #[test]
+    fn what_is_not_noted_is_the_default() {
+        let dir = tempdir().unwrap();
+        let caller = settings(dir.path(), &[("MANGO_ACCESS_TTL", "1m")]);
+        let secret = "0123456789abcdef0123456789abcdef";
+        let old = format!(
+            r#"{{"keys":[{{"secret":"{secret}","created_at":"2026-01-01T00:00:00Z","retired_at":null}},
+                {{"secret":"{secret}!","created_at":"2026-01-01T00:00:00Z","retired_at":"2026-01-01T00:00:00Z"}}]}}"#
+        );
+        for (text, gone) in [(secret, 0), (&*old, 1)] {
+            fs::write(caller.key_file(), text).unwrap();
+            assert!(rotate(&caller, &OsRandom, minute(15)).unwrap().removed.is_empty());
+            fs::write(caller.key_file(), text).unwrap();
+            let rotated = rotate(&caller, &OsRandom, minute(16)).unwrap();
+            assert_eq!((rotated.until, rotated.removed.len()), (Some(minute(32)), gone));
+        }
+        let default = Settings::load(Vec::<(String, String)>::new(), None).unwrap().settings.access_ttl;
+        let unnoted = file::load(&caller.key_file()).unwrap().current;
+        assert_eq!((unnoted.access_ttl, unnoted.longest(Duration::ZERO)), (None, default));
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_made() {
+        let dir = tempdir().unwrap();
+        let settings = settings(dir.path(), &[]);
+        for told in [rotate(&settings, &OsRandom, minute(0)).unwrap_err(), list(&settings, minute(0)).unwrap_err()] {
+            let (told, path) = (told.to_string(), settings.key_file());
+            assert!(told.contains(path.to_str().unwrap()) && told.contains("MANGO_DATA_DIR"), "{told}");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    /// Only root can give a file away. For anybody else the owner of before is the one of afterwards in any case.
+    #[cfg(unix)]
+    #[test]
+    fn the_file_keeps_its_owner_and_its_mode() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+        let dir = tempdir().unwrap();
+        let settings = settings(dir.path(), &[]);
+        let path = settings.key_file();
+        file::load_or_create(&path, &OsRandom).unwrap();
+        let is_root = chown(&path, Some(65_534), Some(65_533)).is_ok();
+        for mode in [0o600, 0o640] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let before = fs::metadata(&path).unwrap();
+            rotate(&settings, &OsRandom, minute(0)).unwrap();
+            let after = fs::metadata(&path).unwrap();
+            assert_ne!(before.ino(), after.ino(), "it is another file");
+            assert_eq!((after.uid(), after.gid(), after.mode()), (before.uid(), before.gid(), before.mode()));
+            assert_eq!(after.uid() == 65_534, is_root);
         }
     }
 
@@ -224,7 +289,6 @@ mod tests {
             lines.len() == 2 && lines[0].ends_with("MANGO_JWT_SECRET") && lines[1].ends_with("_PREVIOUS"),
             "{lines:?}"
         );
-        assert!(list(&settings(dir.path(), &[]), minute(0)).unwrap().is_empty(), "there is none yet");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing was made");
     }
 }

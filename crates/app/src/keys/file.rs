@@ -1,10 +1,11 @@
 //! The file of the signing keys, `jwt.key` in the data folder. It holds either one secret and nothing else, as it is made at the first start, or the JSON
-//! that a rotation leaves: every key with when it was made and when it was retired.
+//! that a rotation leaves: every key with when it was made, when it was retired, and how long its tokens live when that is longer than by default.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use mango_domain::Failure;
 use mango_domain::model::{Timestamp, time};
@@ -31,7 +32,21 @@ pub struct StoredKey {
     pub key: SigningKey,
     /// When it was made.
     pub created_at: Timestamp,
+    /// How long the tokens live that it may have signed, as far as a server has noted it.
+    pub access_ttl: Option<Duration>,
 }
+
+impl StoredKey {
+    /// How long the tokens live at most that it has signed, or will sign under a server with this setting. What nobody has noted is the default:
+    /// a server that is set to more notes it.
+    #[must_use]
+    pub fn longest(&self, access_ttl: Duration) -> Duration {
+        self.access_ttl.unwrap_or(UNNOTED).max(access_ttl)
+    }
+}
+
+/// How long tokens live where the file says nothing: the default of `MANGO_ACCESS_TTL`.
+const UNNOTED: Duration = Duration::from_secs(15 * 60);
 
 #[derive(Serialize, Deserialize)]
 struct Document {
@@ -43,10 +58,13 @@ struct Entry {
     secret: String,
     created_at: Timestamp,
     retired_at: Option<Timestamp>,
+    /// In seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access_ttl: Option<u64>,
 }
 
 /// Reads the keys in a file. If there is none, makes one of 256 random bits, which only the owner of the file can read. Of several
-/// processes that do so at once all get the same key. As long as nothing was rotated, what the file holds can be used as `MANGO_JWT_SECRET`.
+/// processes that do so at once all get the same key. As long as nothing was rotated or noted, what the file holds can be used as `MANGO_JWT_SECRET`.
 ///
 /// # Errors
 /// See [`KeyError`].
@@ -66,6 +84,82 @@ pub fn load_or_create(path: &Path, random: &dyn Random) -> Result<Keys, KeyError
     read(path, &text)
 }
 
+/// Reads the keys in a file, and makes none.
+///
+/// # Errors
+/// [`KeyError::Missing`] when there is no file, and see the others.
+pub(super) fn load(path: &Path) -> Result<Keys, KeyError> {
+    match fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => read(path, &text),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(KeyError::Missing(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())))
+        }
+        Err(reason) => Err(KeyError::File { path: path.to_owned(), reason }),
+    }
+}
+
+/// Changes the keys in a file, which is replaced in one step by one that belongs to the same user.
+///
+/// # Errors
+/// [`KeyError::Missing`] when there is no file; [`KeyError::Busy`] when somebody else changes it; [`KeyError::Foreign`] when it is somebody
+/// else's to change; and see the others.
+pub(super) fn edit<T>(path: &Path, change: impl FnOnce(Keys) -> Result<(Keys, T), KeyError>) -> Result<T, KeyError> {
+    let failed = |reason| KeyError::File { path: path.to_owned(), reason };
+    // Before anything is made.
+    load(path)?;
+    // The draft is the lock as well: of two changes at once one would lose the key of the other, which may have signed already.
+    let draft = path.with_extension("key.new");
+    let file = open_new(&draft).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => KeyError::Busy(draft.clone()),
+        _ => failed(error),
+    })?;
+    let edited = load(path).and_then(change).and_then(|(keys, told)| {
+        hand_over(&file, path)?;
+        let text = write(&keys).map_err(failed)?;
+        fill(file, &text).and_then(|()| replace(&draft, path)).map_err(failed)?;
+        Ok(told)
+    });
+    if edited.is_err() {
+        // What is wrong is told already.
+        let _ = fs::remove_file(&draft);
+    }
+    edited
+}
+
+/// Puts the draft in the place of the file, in one step, and sees that this is on disk.
+fn replace(draft: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(draft, path)?;
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Gives the draft the owner, the group and the mode of the file that it is to replace: whoever calls a command as root must not take the key
+/// away from the server.
+#[cfg(unix)]
+fn hand_over(draft: &File, path: &Path) -> Result<(), KeyError> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+
+    let failed = |reason| KeyError::File { path: path.to_owned(), reason };
+    let (old, new) = (fs::metadata(path).map_err(failed)?, draft.metadata().map_err(failed)?);
+    let is_same = (old.uid(), old.gid()) == (new.uid(), new.gid());
+    if !is_same && fchown(draft, Some(old.uid()), Some(old.gid())).is_err() {
+        // A group that may do nothing with the file does not matter.
+        let needs_group = old.gid() != new.gid() && old.mode() & 0o070 != 0;
+        if old.uid() != new.uid() || needs_group {
+            return Err(KeyError::Foreign { path: path.to_owned(), owner: old.uid() });
+        }
+    }
+    draft.set_permissions(fs::Permissions::from_mode(old.mode() & 0o777)).map_err(failed)
+}
+
+#[cfg(not(unix))]
+fn hand_over(_: &File, _: &Path) -> Result<(), KeyError> {
+    Ok(())
+}
+
 /// Understands what a file holds.
 pub(crate) fn read(path: &Path, text: &str) -> Result<Keys, KeyError> {
     let key =
@@ -73,15 +167,17 @@ pub(crate) fn read(path: &Path, text: &str) -> Result<Keys, KeyError> {
     if !text.trim_start().starts_with('{') {
         // Nobody noted when it was made; the file was not written since.
         let written = fs::metadata(path).and_then(|metadata| metadata.modified()).map(|at| time::to_micros(at.into()));
-        let current = StoredKey { key: key(text.trim().to_owned())?, created_at: written.unwrap_or_default() };
+        let created_at = written.unwrap_or_default();
+        let current = StoredKey { key: key(text.trim().to_owned())?, created_at, access_ttl: None };
         return Ok(Keys { current, retired: Vec::new() });
     }
     let unreadable = |reason| KeyError::Unreadable { path: path.to_owned(), reason };
     // What the parser says may quote the file.
     let document: Document = serde_json::from_str(text).map_err(|_| unreadable("it is not as a rotation leaves it"))?;
     let (mut current, mut retired) = (None, Vec::new());
-    for Entry { secret, created_at, retired_at } in document.keys {
-        let stored = StoredKey { key: key(secret)?, created_at };
+    for Entry { secret, created_at, retired_at, access_ttl } in document.keys {
+        let access_ttl = access_ttl.map(Duration::from_secs);
+        let stored = StoredKey { key: key(secret)?, created_at, access_ttl };
         match retired_at {
             Some(at) => retired.push((stored, at)),
             None if current.is_none() => current = Some(stored),
@@ -92,10 +188,12 @@ pub(crate) fn read(path: &Path, text: &str) -> Result<Keys, KeyError> {
 }
 
 /// What a file with these keys holds.
-pub(super) fn write(keys: &Keys) -> io::Result<Zeroizing<String>> {
+fn write(keys: &Keys) -> io::Result<Zeroizing<String>> {
     let entry = |stored: &StoredKey, retired_at| {
         let secret = String::from_utf8(stored.key.expose().to_vec()).map_err(io::Error::other)?;
-        Ok(Entry { secret, created_at: stored.created_at, retired_at })
+        // A part of a second more does no harm, one less would.
+        let access_ttl = stored.access_ttl.map(|ttl| ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)));
+        Ok(Entry { secret, created_at: stored.created_at, retired_at, access_ttl })
     };
     let current = entry(&keys.current, None);
     let retired = keys.retired.iter().map(|(stored, at)| entry(stored, Some(*at)));
@@ -136,7 +234,7 @@ fn create(path: &Path, key: &str, random: &dyn Random) -> io::Result<()> {
 }
 
 /// Makes a file that was not there and that its owner alone can read.
-pub(super) fn open_new(path: &Path) -> io::Result<File> {
+fn open_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -144,7 +242,7 @@ pub(super) fn open_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-pub(super) fn fill(mut file: File, text: &str) -> io::Result<()> {
+fn fill(mut file: File, text: &str) -> io::Result<()> {
     writeln!(file, "{text}")?;
     file.sync_all()
 }

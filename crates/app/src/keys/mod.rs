@@ -58,7 +58,20 @@ pub enum KeyError {
         /// What is wrong with it, without what it holds.
         reason: &'static str,
     },
-    /// Somebody else rotates.
+    /// There is no file, and it is not to be made now.
+    #[error(
+        "there is no signing key at {}: set MANGO_DATA_DIR to the data folder of the server; its first start makes the key", .0.display()
+    )]
+    Missing(PathBuf),
+    /// The file would change hands, and the server could not read it any more.
+    #[error("{} belongs to the user with the id {owner}: call this as that user", .path.display())]
+    Foreign {
+        /// Which file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// Somebody else changes the file.
     #[error("another rotation is under way, or one was cut off: if none is, remove {}", .0.display())]
     Busy(PathBuf),
     /// The keys are not Mango's to rotate.
@@ -81,8 +94,32 @@ pub fn ring(settings: &Settings, random: &dyn Random) -> Result<KeyRing, KeyErro
     if let Some(key) = &settings.jwt_secret {
         return Ok(KeyRing::new(key, &previous(settings)));
     }
-    let (current, retired) = split(settings, load_or_create(&settings.key_file(), random)?);
+    let keys = load_or_create(&settings.key_file(), random)?;
+    note_ttl(settings, &keys.current);
+    let (current, retired) = split(settings, keys);
     Ok(KeyRing::new(&current, &retired))
+}
+
+/// Notes in the file how long tokens live, when that is longer than what is known there: whoever rotates the keys may not have the settings of
+/// the server. What is noted stays with the key and goes on to the next one.
+fn note_ttl(settings: &Settings, current: &StoredKey) {
+    let (path, id) = (settings.key_file(), current.key.id());
+    if current.longest(Duration::ZERO) >= settings.access_ttl {
+        return;
+    }
+    let noted = file::edit(&path, |mut keys| {
+        // Somebody may have rotated them meanwhile; then the file is read again, and this as well.
+        if keys.current.key.id() == id {
+            keys.current.access_ttl = Some(settings.access_ttl);
+        }
+        Ok((keys, ()))
+    });
+    if let Err(error) = noted {
+        tracing::warn!(
+            error = chain(&error),
+            "how long access tokens live is not noted beside the signing key: set MANGO_ACCESS_TTL for `mango keys rotate` too"
+        );
+    }
 }
 
 /// Until when a key that was retired at this time is good: until the last token that it may have signed has expired.
@@ -98,11 +135,10 @@ fn previous(settings: &Settings) -> Vec<RetiredKey> {
 
 fn split(settings: &Settings, keys: Keys) -> (SigningKey, Vec<RetiredKey>) {
     let mut retired = previous(settings);
-    retired.extend(
-        keys.retired
-            .into_iter()
-            .map(|(stored, at)| RetiredKey { key: stored.key, until: good_until(at, settings.access_ttl) }),
-    );
+    retired.extend(keys.retired.into_iter().map(|(stored, at)| RetiredKey {
+        until: good_until(at, stored.longest(settings.access_ttl)),
+        key: stored.key,
+    }));
     (keys.current.key, retired)
 }
 
@@ -113,7 +149,7 @@ pub async fn follow(settings: Settings, ring: Arc<KeyRing>) {
         return;
     }
     let path = settings.key_file();
-    let mut seen = None;
+    let (mut seen, mut signing) = (None, None);
     let mut ticks = interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -125,11 +161,14 @@ pub async fn follow(settings: Settings, ring: Arc<KeyRing>) {
         match &now {
             Ok(text) => match read(&path, text) {
                 Ok(keys) => {
+                    note_ttl(&settings, &keys.current);
                     let (current, retired) = split(&settings, keys);
                     ring.replace(&current, &retired);
-                    if seen.is_some() {
-                        tracing::info!(kid = current.id(), "took the signing keys from their file, which has changed");
+                    let kid = current.id();
+                    if signing.as_ref().is_some_and(|before| *before != kid) {
+                        tracing::info!(kid, "took the signing keys from their file, which has changed");
                     }
+                    signing = Some(kid);
                 }
                 Err(error) => tracing::warn!(error = chain(&error), "going on with the signing keys of before"),
             },
