@@ -108,6 +108,31 @@ async fn a_session_that_is_ended_from_elsewhere_loses_its_sockets() {
     }
 }
 
+/// Somebody who has logged in ten thousand times ends it all at once, and again, and nobody else waits for that.
+#[tokio::test]
+async fn ten_thousand_sessions_end_in_a_moment() {
+    let world = World::new().await;
+    let (ann, eve) = (world.person(1).await, world.person(2).await);
+    let mut kept = [world.connect(&ann).await, world.connect(&eve).await];
+    for first in [10, 20_000] {
+        let mut last = None;
+        for n in first..first + 10_000 {
+            last = Some(world.session(ann.id, n).await);
+        }
+        let last = last.unwrap();
+        let mut socket = world.connect(&last).await;
+        let started = Instant::now();
+        world.use_cases.end_other_sessions.run(&ann.principal(&world), None).await.unwrap();
+        socket.disconnected("session_ended").await;
+        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        let refusal = world.client().payload(&last.token).connect().await.err();
+        assert_eq!(refusal.as_deref(), Some("the session has ended, log in again"));
+    }
+    for client in &mut kept {
+        assert_eq!(client.events().await, []);
+    }
+}
+
 #[tokio::test]
 async fn a_socket_goes_with_the_session_of_its_latest_token() {
     let world = World::new().await;
