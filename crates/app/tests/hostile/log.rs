@@ -19,6 +19,7 @@ const SECRETS: &[&str] = &[
     "correct horse",
     "hunter2-wrong",
     "hunter3-new",
+    "hunter4-current",
     "whisper-content",
     "whisper-name",
     "whisper-description",
@@ -33,7 +34,7 @@ const SECRETS: &[&str] = &[
 async fn all_operations(server: &Server, document: &Value, ada: &User, chat: i64) {
     let http = Client::new();
     let bodies = [
-        json!({"phone": "+31687654321", "username": "+31612345601", "password": "hunter2-wrong", "name": "whisper-name",
+        json!({"phone": "+31687654321", "username": "+31612345601", "password": "hunter2-wrong", "current_password": "hunter4-current", "name": "whisper-name",
             "description": "whisper-description", "photo": "whisper-content", "content": "whisper-content", "message_type": "text",
             "client_id": "whisper-client-id", "device": "whisper-device", "refresh_token": "whisper-token", "epoch": "whisper-epoch",
             "chats": {}}),

@@ -46,6 +46,7 @@ const NO_IDS: &[&str] = &[
     "before",
     "client_id",
     "content",
+    "current_password",
     "description",
     "device",
     "epoch",

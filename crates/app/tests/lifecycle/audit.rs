@@ -31,6 +31,10 @@ async fn check_audit(settings: &[(&str, &str)]) {
         assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     }
     assert!(run(&["keys", "rotate"], &settings).status.success(), "while the server runs");
+    let moved = "+31612345670";
+    let change =
+        ada.http.patch(format!("{url}/user/{}", ada.id)).bearer_auth(&ada.access).json(&json!({"phone": moved}));
+    assert_eq!(change.send().await.unwrap().status(), StatusCode::ACCEPTED);
     let left = ada.http.post(format!("{url}/auth/logout")).bearer_auth(&ada.access).send().await.unwrap();
     assert_eq!(left.status(), StatusCode::NO_CONTENT);
     // What waits is written before the end.
@@ -53,13 +57,14 @@ async fn check_audit(settings: &[(&str, &str)]) {
             json!(["login", ada.id, session, here]),
             json!(["login_failed", ada.id, null, here]),
             json!(["login_failed", null, null, here]),
+            json!(["phone_change", ada.id, session, here]),
             json!(["session_revoked", ada.id, session, here]),
         ]
     );
     let shown = text(&run(&["audit", "--limit", "2"], &settings).stdout);
     assert_eq!(shown.lines().count(), 2, "{shown}");
     let all = format!("{entries:?}{shown}");
-    for secret in [phone, "31687654321", wrong, &ada.access, &ada.refresh] {
+    for secret in [phone, &moved[1..], "31687654321", wrong, &ada.access, &ada.refresh] {
         assert!(!all.contains(secret), "{secret} is in the audit log");
     }
 }
