@@ -172,7 +172,8 @@ pub async fn new_session(stores: &Stores, user: UserId, n: u32) -> NewSession {
 /// The presentation of a refresh token at this time, for which the `n`th token is handed out, good until `expires_at`.
 #[must_use]
 pub fn renewal(n: u32, now: Timestamp, expires_at: Timestamp) -> Renewal {
-    Renewal { successor: refresh(n), expires_at, now, address: None }
+    // Nothing was made lately.
+    Renewal { successor: refresh(n), expires_at, recent: expires_at, now, address: None }
 }
 
 /// A group called `Group` of the creator and the members.

@@ -84,9 +84,8 @@ impl Session {
     /// Most sessions that a list has, so that somebody who logs in a thousand times a day gets an answer of bounded size.
     pub const MOST_LISTED: i64 = 100;
 
-    /// Most refresh tokens that are known of a session, so that a client that presents one again and again takes little room. A device that
-    /// refreshes every quarter of an hour and never twice has its tokens recognised for 16 hours.
-    pub const MOST_TOKENS: i64 = 64;
+    /// Most refresh tokens that are known of a session, so that a client that presents one again and again takes little room.
+    pub const MOST_TOKENS: i64 = 1024;
 }
 
 /// What a device says of itself: 1 to 255 characters, each of which can be seen or is a space.
@@ -164,6 +163,9 @@ pub struct Renewal {
     pub successor: RefreshHash,
     /// When that one stops being good.
     pub expires_at: Timestamp,
+    /// Tokens that expire later than this, but not later than the successor, were made lately and are not forgotten for it: whoever has stolen a
+    /// token could otherwise use up what is known of the session, and its owner would not be recognised.
+    pub recent: Timestamp,
     /// The presented token has to be good now, and now the session is used.
     pub now: Timestamp,
     /// Where the client is now. The session keeps its last address when this is not known.
@@ -182,6 +184,8 @@ pub enum Rotation {
     },
     /// No live session has such a token.
     Unknown,
+    /// It is good, and too many tokens were made lately to make another one. Nothing has changed.
+    TooOften,
     /// It was replaced by a successor that has been used since: somebody has a copy. The session is now revoked.
     Reused {
         /// Whose session.

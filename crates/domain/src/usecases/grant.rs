@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::SubsecRound;
+use chrono::{SubsecRound, TimeDelta};
 
-use crate::model::{AccessToken, Grant, RefreshHash, RefreshToken, SessionId, Timestamp, UserId};
+use crate::model::{AccessToken, Grant, RefreshHash, RefreshToken, Session, SessionId, Timestamp, UserId};
 use crate::ports::{AccessClaims, Clock, Random, Tokens};
 use crate::usecases::Policy;
 use crate::{Failure, Result};
@@ -47,6 +47,14 @@ impl Granter {
         Ok(Fresh { token, hash, now, expires_at })
     }
 
+    /// How long a refresh token is remembered, also when it was replaced: a day, within which its owner comes back and finds it used by somebody
+    /// else. With access tokens so short-lived that a client that refreshes twice in their time would get too many in a day, it is less.
+    pub fn remembered(&self) -> TimeDelta {
+        let twice = u32::try_from(Session::MOST_TOKENS / 2).unwrap_or(u32::MAX);
+        let needed = self.policy.access_ttl.saturating_mul(twice);
+        TimeDelta::from_std(needed).unwrap_or(TimeDelta::MAX).min(TimeDelta::days(1))
+    }
+
     /// Signs the access token that goes with a stored refresh token.
     pub fn grant(&self, user: UserId, session: SessionId, fresh: Fresh) -> Result<Grant> {
         let issued_at = fresh.now.trunc_subsecs(0);
@@ -62,7 +70,7 @@ impl Granter {
 }
 
 fn later(start: Timestamp, ttl: Duration) -> Result<Timestamp> {
-    chrono::TimeDelta::from_std(ttl)
+    TimeDelta::from_std(ttl)
         .ok()
         .and_then(|ttl| start.checked_add_signed(ttl))
         .ok_or_else(|| Failure::broken("grant tokens", "the lifetime of a token leaves the calendar").into())

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::Unauthenticated;
 use crate::model::{AuditEvent, Event, Grant, RefreshToken, Renewal, Rotation};
@@ -9,6 +10,9 @@ use crate::ports::{Events, Sessions, Tokens};
 use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
 use crate::{Error, Result};
+
+/// When to try again who has got too many tokens.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// Gives new tokens for a refresh token.
 pub struct RefreshSession {
@@ -34,13 +38,17 @@ impl RefreshSession {
     /// ends the session (RFC 9700, section 4.14.2).
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when the token is unknown, expired or was replaced, or its session has ended.
+    /// [`Error::Unauthenticated`] when the token is unknown, expired or was replaced, or its session has ended; [`Error::TooMany`] when the session
+    /// has got more tokens lately than any client needs.
     pub async fn run(&self, presented: &RefreshToken, address: Option<IpAddr>) -> Result<Grant> {
         let presented = self.tokens.hash_refresh(presented);
         let fresh = self.granter.fresh()?;
-        let renewal = Renewal { successor: fresh.hash.clone(), expires_at: fresh.expires_at, now: fresh.now, address };
+        let recent = fresh.expires_at - self.granter.remembered();
+        let (successor, expires_at, now) = (fresh.hash.clone(), fresh.expires_at, fresh.now);
+        let renewal = Renewal { successor, expires_at, recent, now, address };
         match self.sessions.rotate(&presented, renewal).await? {
             Rotation::Rotated { user, session } => self.granter.grant(user, session, fresh),
+            Rotation::TooOften => Err(Error::TooMany { retry_after: RETRY_AFTER }),
             Rotation::Unknown => Err(Error::Unauthenticated(Unauthenticated::Malformed)),
             Rotation::Reused { user, session } => {
                 tracing::warn!(%session, "a replaced refresh token was presented, the session is revoked");

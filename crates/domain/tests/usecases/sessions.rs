@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use mango_domain::Failure;
-use mango_domain::model::{Event, Grant, Password, PasswordHash, Principal, RefreshToken, Visit};
+use mango_domain::model::{Event, Grant, Password, PasswordHash, Principal, RefreshToken, Session, Visit};
 use mango_domain::ports::{Clock as _, Passwords};
 use mango_domain::usecases::UseCases;
 use mango_testkit::Memory;
@@ -157,6 +157,34 @@ async fn a_lost_reply_logs_nobody_out_and_a_copy_ends_the_session() {
     }
     assert!(house.news().is_empty(), "it is told once");
     assert!(house.memory.stores().sessions.is_live(me.session, me.user).await.expect("is live"));
+}
+
+/// However fast a thief goes on with a stolen token, its owner is recognised when they come back within a day.
+#[tokio::test]
+async fn a_thief_in_a_hurry_is_found_out_all_the_same() {
+    let house = House::new();
+    house.user(1).await;
+    let first = house.grant(1).await;
+    house.memory.clock.advance(TimeDelta::seconds(1));
+    let stolen = house.refresh(&first).await;
+    let mut thief = stolen.clone();
+    let mut made = 2;
+    let refused = loop {
+        match house.cases.refresh_session.run(&thief.refresh_token, None).await {
+            Ok(grant) => thief = grant,
+            Err(refused) => break refused,
+        }
+        made += 1;
+    };
+    assert_eq!(made, Session::MOST_TOKENS);
+    check_refused(Err::<Grant, _>(refused), "too many");
+    house.memory.clock.advance(TimeDelta::hours(23));
+    check_refused(house.cases.refresh_session.run(&thief.refresh_token, None).await, "too many");
+    // A day after the first token was made, there is room for another one.
+    house.memory.clock.advance(TimeDelta::hours(1) - TimeDelta::seconds(1));
+    let thief = house.refresh(&thief).await;
+    check_refused(house.cases.refresh_session.run(&stolen.refresh_token, None).await, "unauthenticated Revoked");
+    check_refused(house.cases.authenticate.run(thief.access_token.expose()).await, "unauthenticated Revoked");
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ impl Sessions for Repository {
         let rotation = self.transact(move |conn| rotate(conn, presented, renewal).boxed()).await;
         match &rotation {
             Ok(Rotation::Reused { session, .. }) => self.live.forget(&[*session]),
-            Ok(Rotation::Rotated { .. } | Rotation::Unknown) => {}
+            Ok(Rotation::Rotated { .. } | Rotation::TooOften | Rotation::Unknown) => {}
             Err(fault) => self.doubt(fault),
         }
         rotation.map_err(|fault| fault.during("rotate refresh token"))
@@ -125,7 +125,7 @@ async fn begin(conn: &mut Conn, session: NewSession) -> QueryResult<bool> {
 }
 
 async fn rotate(conn: &mut Conn, presented: RefreshHash, renewal: Renewal) -> QueryResult<Rotation> {
-    let Renewal { successor, expires_at, now, address } = renewal;
+    let Renewal { successor, expires_at, recent, now, address } = renewal;
     let token = refresh_tokens::table
         .find(presented.as_bytes().as_slice())
         .filter(refresh_tokens::expires_at.gt(now))
@@ -145,6 +145,15 @@ async fn rotate(conn: &mut Conn, presented: RefreshHash, renewal: Renewal) -> Qu
         revoke(conn, session, user, now).await?;
         return Ok(Rotation::Reused { user: UserId::new(user), session: SessionId::new(session) });
     }
+    let lately: i64 = refresh_tokens::table
+        .filter(refresh_tokens::session_id.eq(session).and(refresh_tokens::hash.ne(presented.as_bytes().as_slice())))
+        .filter(refresh_tokens::expires_at.gt(recent.max(now)).and(refresh_tokens::expires_at.le(expires_at)))
+        .count()
+        .get_result(conn)
+        .await?;
+    if lately > MOST_KEPT {
+        return Ok(Rotation::TooOften);
+    }
     diesel::update(sessions::table.find(session))
         .set((
             sessions::base_token.eq(presented.as_bytes().as_slice()),
@@ -155,7 +164,7 @@ async fn rotate(conn: &mut Conn, presented: RefreshHash, renewal: Renewal) -> Qu
         .execute(conn)
         .await?;
     add_token(conn, session, &successor, Some(&presented), expires_at).await?;
-    forget_oldest(conn, session, [&presented, &successor]).await?;
+    forget_oldest(conn, session, [&presented, &successor], expires_at).await?;
     Ok(Rotation::Rotated { user: UserId::new(user), session: SessionId::new(session) })
 }
 
@@ -178,16 +187,28 @@ async fn add_token(
         .map(drop)
 }
 
-/// Forgets the tokens of a session that are too many, those first that expire soonest, but never those that are to be kept.
-async fn forget_oldest(conn: &mut Conn, session: i64, [keep_one, keep_other]: [&RefreshHash; 2]) -> QueryResult<()> {
+/// How many tokens of a session are kept beside the one that was presented and the newest.
+const MOST_KEPT: i64 = Session::MOST_TOKENS - 2;
+
+/// Forgets the tokens of a session that are too many: first those that expire later than the newest, then those that expire soonest, but never
+/// those that are to be kept.
+async fn forget_oldest(
+    conn: &mut Conn,
+    session: i64,
+    [keep_one, keep_other]: [&RefreshHash; 2],
+    newest: Timestamp,
+) -> QueryResult<()> {
     // A statement cannot delete from a table and read it under one name.
     let known = diesel::alias!(refresh_tokens as known_tokens);
     let hash = known.field(refresh_tokens::hash);
     let oldest = known
         .filter(known.field(refresh_tokens::session_id).eq(session))
         .filter(hash.ne(keep_one.as_bytes().as_slice()).and(hash.ne(keep_other.as_bytes().as_slice())))
-        .order(known.field(refresh_tokens::expires_at).desc())
-        .offset(Session::MOST_TOKENS - 2)
+        .order((
+            known.field(refresh_tokens::expires_at).gt(newest).asc(),
+            known.field(refresh_tokens::expires_at).desc(),
+        ))
+        .offset(MOST_KEPT)
         .select(hash);
     diesel::delete(refresh_tokens::table.filter(refresh_tokens::hash.eq_any(oldest))).execute(conn).await.map(drop)
 }

@@ -31,20 +31,24 @@ impl Sessions for MemoryStore {
 
     async fn rotate(&self, presented: &RefreshHash, renewal: Renewal) -> Result<Rotation, Failure> {
         let mut state = self.enter("rotate refresh token")?;
-        let Renewal { successor, expires_at, now, address } = renewal;
+        let Renewal { successor, expires_at, recent, now, address } = renewal;
         let Some((id, user, standing)) = good(&state, presented, now) else {
             return Ok(Rotation::Unknown);
         };
-        match standing {
-            Standing::Base => {}
-            Standing::Successor => {
-                for (hash, token) in state.tokens.iter_mut().filter(|(_, token)| token.session == id) {
-                    token.standing = if hash == presented { Standing::Base } else { Standing::Retired };
-                }
-            }
-            Standing::Retired => {
-                state.sessions.entry(id).and_modify(|login| login.live = false);
-                return Ok(Rotation::Reused { user, session: id });
+        if standing == Standing::Retired {
+            state.sessions.entry(id).and_modify(|login| login.live = false);
+            return Ok(Rotation::Reused { user, session: id });
+        }
+        let lately = state.tokens.iter().filter(|(hash, token)| {
+            let made_lately = recent.max(now) < token.expires_at && token.expires_at <= expires_at;
+            token.session == id && *hash != presented && made_lately
+        });
+        if lately.count() > most_kept() {
+            return Ok(Rotation::TooOften);
+        }
+        if standing == Standing::Successor {
+            for (hash, token) in state.tokens.iter_mut().filter(|(_, token)| token.session == id) {
+                token.standing = if hash == presented { Standing::Base } else { Standing::Retired };
             }
         }
         state.tokens.insert(successor.clone(), Token { session: id, standing: Standing::Successor, expires_at });
@@ -52,7 +56,7 @@ impl Sessions for MemoryStore {
             session.last_used_at = now;
             session.address = address.or(session.address);
         }
-        forget_oldest(&mut state, id, [presented, &successor]);
+        forget_oldest(&mut state, id, [presented, &successor], expires_at);
         Ok(Rotation::Rotated { user, session: id })
     }
 
@@ -113,15 +117,21 @@ fn good(state: &State, presented: &RefreshHash, now: Timestamp) -> Option<(Sessi
     Some((token.session, login.user, token.standing))
 }
 
-/// Forgets the tokens of a session that are too many, those first that expire soonest, but never those that are to be kept.
-fn forget_oldest(state: &mut State, session: SessionId, keep: [&RefreshHash; 2]) {
+/// Forgets the tokens of a session that are too many: first those that expire later than the newest, then those that expire soonest, but never
+/// those that are to be kept.
+fn forget_oldest(state: &mut State, session: SessionId, keep: [&RefreshHash; 2], newest: Timestamp) {
     let theirs = state.tokens.iter().filter(|(hash, token)| token.session == session && !keep.contains(hash));
-    let mut others: Vec<_> = theirs.map(|(hash, token)| (Reverse(token.expires_at), hash.clone())).collect();
-    others.sort_by_key(|(expires_at, _)| *expires_at);
-    let room = usize::try_from(Session::MOST_TOKENS).unwrap_or(usize::MAX).saturating_sub(keep.len());
-    for (_, hash) in others.into_iter().skip(room) {
+    let mut others: Vec<_> =
+        theirs.map(|(hash, token)| ((newest < token.expires_at, Reverse(token.expires_at)), hash.clone())).collect();
+    others.sort_by_key(|(order, _)| *order);
+    for (_, hash) in others.into_iter().skip(most_kept()) {
         state.tokens.remove(&hash);
     }
+}
+
+/// How many tokens of a session are kept beside the one that was presented and the newest.
+fn most_kept() -> usize {
+    usize::try_from(Session::MOST_TOKENS - 2).unwrap_or(usize::MAX)
 }
 
 /// Ends every live session of a user but one; which they were, in order of id.
