@@ -35,7 +35,9 @@ impl Attempts {
         account: std::result::Result<&'a Phone, &'a str>,
         address: Option<IpAddr>,
     ) -> Result<Attempt<'a>> {
-        let attempt = self.open(account.map_or_else(|text| text, Phone::as_str).into(), address)?;
+        // Whatever somebody writes in place of a phone, it is counted as nothing else is.
+        let name = account.map_or_else(|text| format!("no phone {text}").into(), |phone| phone.as_str().into());
+        let attempt = self.open(name, address)?;
         // What is no phone has no password that could be guessed.
         if let Ok(phone) = account
             && let Err(retry_after) = self.rates.guess(&attempt.account)

@@ -137,6 +137,20 @@ async fn wrong_current_passwords_have_to_wait_as_failed_logins_do() {
     assert_eq!(house.memory.rates.open_attempts(), 0);
 }
 
+/// What somebody at the same address writes in place of a phone makes nobody wait.
+#[tokio::test]
+async fn no_login_counts_as_an_attempt_at_a_current_password() {
+    let house = House::new();
+    let me = house.user(1).await;
+    house.memory.rates.limit_attempts(1);
+    let id = me.user;
+    for name in [format!("user {id}"), format!("{id}"), format!("no phone user {id}")] {
+        let visit = Visit { address: Some(HERE.parse().expect("an address")), ..Visit::default() };
+        house.cases.log_in.run(&name, "wrong password".to_owned(), visit).await.expect_err("nobody");
+    }
+    house.edit(&me, new_password(Some(&password(1))), HERE).await.expect("they have not tried yet");
+}
+
 #[tokio::test]
 async fn wrong_current_passwords_from_everywhere_are_counted_together() {
     let house = House::new();
