@@ -181,8 +181,12 @@ impl Outlet {
             || self.shared.received.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= BEFORE_LET_IN
     }
 
-    /// Takes note that the client has sent what is not taken. Its connection or session is to be closed without a word.
+    /// Takes note that the client has sent what is not taken. A WebSocket is broken off at once, so that no more of it is read; a session that
+    /// polls is to be closed.
     pub(crate) fn note_flood(&self) {
+        if let Some(wire) = self.wire() {
+            wire.cancel();
+        }
         if !self.shared.is_flooding.swap(true, Ordering::Relaxed) {
             metrics::counter!("mango_sockets_hung_up_total", "reason" => HangUpReason::Flood.word()).increment(1);
         }
