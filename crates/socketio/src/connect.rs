@@ -26,7 +26,6 @@ use tokio::sync::mpsc;
 
 use crate::connection::{Call, Connection, Mailbox};
 use crate::hub::{Context, Hub};
-use crate::on::Verb;
 use crate::outlet::Outlet;
 use crate::places::{Place, Places};
 use crate::rooms;
@@ -120,17 +119,10 @@ async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal
 fn listen(hub: &Hub, socket: &SocketRef, mailbox: &Arc<Mailbox>) {
     socket.extensions.insert(Arc::clone(mailbox));
     // Handlers are started in the order of the events and run at the same time: what must keep the order is done before the
-    // future is made.
-    for verb in Verb::ALL {
-        let mailbox = Arc::clone(mailbox);
-        socket.on(verb.name(), move |call: Call| {
-            mailbox.post(verb, call);
-            ready(())
-        });
-    }
-    let unknown = Arc::clone(mailbox);
+    // future is made. There is one for all events, since each would take memory with every socket.
+    let posted = Arc::clone(mailbox);
     socket.on_fallback(move |call: Call| {
-        unknown.post(Verb::Unknown, call);
+        posted.post(call);
         ready(())
     });
     let (ended, hub, sid) = (Arc::clone(mailbox), hub.clone(), socket.id);

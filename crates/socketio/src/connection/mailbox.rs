@@ -1,6 +1,5 @@
 //! The mailbox: where the events of a socket wait for its task.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +7,9 @@ use std::time::Duration;
 use mango_contract::event::HangUpReason;
 use mango_contract::{Ack, Problem};
 use mango_domain::model::Subject;
+use socketioxide::ParserError;
 use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{AckSender, SocketRef};
+use socketioxide::extract::{AckSender, Event, SocketRef};
 use socketioxide::handler::FromMessageParts;
 use socketioxide::socket::Socket;
 use socketioxide_core::{Str, Value};
@@ -24,6 +24,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// An event as it came from a socket.
 pub(crate) struct Call {
     socket: SocketRef,
+    verb: Verb,
     /// The name and the arguments as a JSON array. Attachments are not taken; their place in the text is held by an object, which is
     /// refused wherever a text or a number is expected.
     text: Str,
@@ -31,13 +32,14 @@ pub(crate) struct Call {
 }
 
 impl FromMessageParts<LocalAdapter> for Call {
-    type Error = Infallible;
+    type Error = ParserError;
 
-    fn from_message_parts(socket: &Arc<Socket>, value: &mut Value, ack: &Option<i64>) -> Result<Self, Infallible> {
-        let sender = AckSender::from_message_parts(socket, value, ack)?;
+    fn from_message_parts(socket: &Arc<Socket>, value: &mut Value, ack: &Option<i64>) -> Result<Self, ParserError> {
+        let Event(name) = Event::from_message_parts(socket, value, ack)?;
+        let Ok(sender) = AckSender::from_message_parts(socket, value, ack);
         let reply = ack.map(|id| Reply { sender, id });
         let text = value.as_str().cloned().unwrap_or_default();
-        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), text, reply })
+        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), verb: Verb::named(&name), text, reply })
     }
 }
 
@@ -68,15 +70,16 @@ impl Mailbox {
     /// Takes an event. One that there is no place for, or that its user sends too often, is refused at once; when its sender could not
     /// learn of that, because it asked for no acknowledgement, the socket is hung up on instead. In a shutdown events are refused as
     /// well, and nobody is hung up on: clients stay away after that, and come back by themselves after the connection is closed.
-    pub(crate) fn post(&self, verb: Verb, call: Call) {
+    pub(crate) fn post(&self, call: Call) {
         if self.lock().is_none() {
             // Nothing is taken from a socket that was told to go.
             return;
         }
+        let verb = call.verb;
         let (context, user) = (self.connection.context(), self.connection.principal().user);
         if let Err(error) = context.use_cases.limit.run(verb.rate(), Subject::User(user)) {
             let problem = Problem::from(&error);
-            return self.refuse(verb, call, &problem, !context.hub.closing().is_cancelled());
+            return self.refuse(call, &problem, !context.hub.closing().is_cancelled());
         }
         let size = call.text.len();
         let bytes = self.connection.in_flight.add(size, self.connection.intake());
@@ -92,13 +95,13 @@ impl Mailbox {
             },
         };
         self.connection.in_flight.remove(size, self.connection.intake());
-        self.refuse(verb, call, &Problem::unavailable(RETRY_AFTER), overflow);
+        self.refuse(call, &Problem::unavailable(RETRY_AFTER), overflow);
     }
 
     /// Refuses an event. `flood` is whether its socket is to blame.
-    fn refuse(&self, verb: Verb, call: Call, problem: &Problem, flood: bool) {
+    fn refuse(&self, call: Call, problem: &Problem, flood: bool) {
         let outcome = if flood { "failed" } else { "dropped" };
-        metrics::counter!("mango_socket_events_total", "event" => verb.name(), "outcome" => outcome).increment(1);
+        metrics::counter!("mango_socket_events_total", "event" => call.verb.name(), "outcome" => outcome).increment(1);
         if let Some(reply) = call.reply {
             self.connection.acknowledge(reply, &Ack::Refused(problem.clone()));
         } else if flood {

@@ -42,6 +42,11 @@ impl Verb {
         Self::Sync,
     ];
 
+    /// The one that an event of this name asks for.
+    pub(crate) fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|verb| verb.name() == name).unwrap_or(Self::Unknown)
+    }
+
     /// The name of the event.
     pub(crate) const fn name(self) -> &'static str {
         match self {
