@@ -1,15 +1,17 @@
 //! What a handler fails with, and what the log says of it.
 
 use std::fmt;
+use std::time::Instant;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use mango_contract::{Problem, ProblemKind};
-use mango_domain::error::Unauthenticated;
-use mango_domain::{Error, FieldError};
+use mango_domain::error::{Unauthenticated, chain};
+use mango_domain::{Error, FailureKind, FieldError};
 
 use crate::problem;
+use crate::seldom::Seldom;
 
 /// The challenge to somebody whose token is not good.
 const INVALID_TOKEN: &str = "Bearer error=\"invalid_token\"";
@@ -49,11 +51,27 @@ impl HttpError {
         }
     }
 
-    /// Tells the log of what is the server's fault. It is called once, where the request is logged.
+    /// Tells the log of what is the server's fault. It is called once, where the request is logged. What there is no time or room for is told of once
+    /// a second: whoever takes it all could fill the log otherwise.
     pub fn log(&self) {
         match self {
             Self::Domain(Error::Failed(failure)) => {
-                tracing::error!(error = %mango_domain::error::chain(failure), "a request failed");
+                static BUSY: Seldom = Seldom::new();
+                static FULL: Seldom = Seldom::new();
+                let error = || chain(failure);
+                match failure.kind {
+                    FailureKind::Busy { .. } => {
+                        if let Some(requests) = BUSY.count(Instant::now()) {
+                            tracing::warn!(error = error(), requests, "busy");
+                        }
+                    }
+                    FailureKind::StorageFull => {
+                        if let Some(requests) = FULL.count(Instant::now()) {
+                            tracing::error!(error = error(), requests, "no room left");
+                        }
+                    }
+                    FailureKind::Broken => tracing::error!(error = error(), "a request failed"),
+                }
             }
             Self::Crashed(panic) => tracing::error!(%panic, "a handler panicked"),
             Self::Domain(_) | Self::Refused(_) => {}

@@ -29,6 +29,7 @@ mod problem;
 mod resource;
 mod room;
 mod routes;
+mod seldom;
 mod state;
 
 pub use answers::Answers;

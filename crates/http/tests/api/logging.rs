@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::test::{self, TestRequest};
@@ -111,6 +112,31 @@ async fn a_failure_is_logged_once_with_its_causes_and_a_refusal_is_not() {
     assert_eq!(test::call_service(&app, stranger).await.status(), 401);
     let lines = log.of("log-3");
     assert_eq!((lines.len(), &lines[0]["fields"]["status"]), (1, &json!(401)));
+}
+
+/// Anybody can take the places that there are, and ask again and again.
+#[actix_web::test]
+async fn refusals_for_want_of_time_or_room_do_not_fill_the_log() {
+    const REFUSED: usize = 200;
+    let log = Log::listen();
+    for (failing, id, status, level) in [(Failing::Busy, "log-9", 503, "WARN"), (Failing::Full, "log-10", 507, "ERROR")]
+    {
+        let mut ports = Memory::new().ports();
+        ports.sessions = Arc::new(failing);
+        let app = test::init_service(mango_http::app(support::state(ports), |_| {})).await;
+        let begun = Instant::now();
+        for _ in 0..REFUSED {
+            let token = ("authorization", "Bearer plain.1.1.1767225600.1798761600");
+            let look = request(Method::GET, "/user/me", id).insert_header(token);
+            assert_eq!(test::call_service(&app, look.to_request()).await.status().as_u16(), status);
+        }
+        let most = usize::try_from(begun.elapsed().as_secs()).unwrap() + 1;
+        let lines = log.of(id);
+        let told: Vec<_> = lines.iter().filter(|line| line["fields"]["message"] != "request").collect();
+        // Other tests may have had the line of this second.
+        assert!(told.len() <= most, "{told:#?}");
+        assert!(told.iter().all(|line| line["level"] == level && line["fields"]["requests"].is_u64()), "{told:#?}");
+    }
 }
 
 #[actix_web::test]
