@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 #[cfg(not(test))]
 use libfuzzer_sys::fuzz_target;
+use mango_domain::model::Client;
 use mango_domain::ports::Images;
 use mango_media::{ImageLimits, ImageProcessor, PoolSize};
 use tokio::runtime::{Builder, Runtime};
@@ -19,7 +20,7 @@ static IMAGES: LazyLock<ImageProcessor> = LazyLock::new(|| {
 });
 
 fuzz_target!(|data: &[u8]| {
-    if let Ok(files) = RUNTIME.block_on(IMAGES.process(data.to_vec())) {
+    if let Ok(files) = RUNTIME.block_on(IMAGES.process(data.to_vec(), Client::default())) {
         assert!(files.original.starts_with(b"\xff\xd8"), "not a JPEG");
         assert!(files.square400.starts_with(b"RIFF"), "not a WebP");
     }

@@ -35,7 +35,7 @@ async fn member(cases: &UseCases) -> (Principal, ChatId) {
         description: None,
         picture: None,
     };
-    cases.register.run(account).await.expect("register");
+    cases.register.run(account, None).await.expect("register");
     let grant = cases.log_in.run(phone(1).as_str(), password, Visit::default()).await.expect("log in");
     let ann = cases.authenticate.run(grant.access_token.expose()).await.expect("authenticate");
     let name = Some(ChatName::parse("Alone").expect("a name"));

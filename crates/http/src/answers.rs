@@ -1,13 +1,13 @@
 //! The answers that wait to be read: how much all of them may hold together, and how much those of one client.
 
+use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody as _};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use bytes::Bytes;
 use mango_contract::Problem;
-use mango_domain::model::{PostedMessage, Subject, UserId};
+use mango_domain::model::{Client, Held, PostedMessage, Room};
 use mango_domain::{Error, Failure};
 use serde::Serialize;
 
@@ -15,10 +15,8 @@ use crate::HttpState;
 use crate::bodies::COME_BACK;
 use crate::error::HttpError;
 use crate::extract::State;
-use crate::middleware::access::SentBy;
 use crate::peer;
 use crate::pieces::Pieces;
-use crate::room::{Held, Room};
 
 /// An answer up to this size is not counted. It fits in what the operating system buffers for a connection.
 const SMALL: usize = 64 * 1024;
@@ -33,38 +31,41 @@ const LIKER: usize = 128;
 #[derive(Debug, Clone)]
 pub struct Answers {
     room: Room,
+    /// As much as an answer takes that is larger.
+    most: usize,
 }
 
 impl Answers {
     /// How many bytes large answers hold together, where nothing else is said.
     pub const ROOM: usize = 128 * 1024 * 1024;
 
-    /// Large answers hold at most so many bytes together, and those of one client a quarter of it.
+    /// Large answers hold at most so many bytes together, those of one user an eighth of what all others leave of it, and those to one address a
+    /// quarter.
     #[must_use]
     pub fn new(room: usize) -> Self {
-        Self { room: Room::new(room, room / 4) }
+        Self { room: Room::new(room), most: room / 8 }
     }
 
-    /// Takes room for an answer, or the part of one that is there. One that is larger than what a client may hold takes all of that.
-    pub(crate) fn hold(&self, by: Option<Subject>, bytes: usize) -> Result<Held, HttpError> {
-        self.room.hold(by, bytes.min(self.room.share())).ok_or_else(|| no_room().into())
+    /// Takes room for an answer, or the part of one that is there. One that is larger than what a user may ever hold takes all of that.
+    pub(crate) fn hold(&self, by: Client, bytes: usize) -> Result<Held, HttpError> {
+        self.room.hold(by, bytes.min(self.most)).ok_or_else(|| no_room().into())
     }
 
     /// Takes more room for what comes next of an answer.
     pub(crate) fn hold_more(&self, held: &mut Held, bytes: usize) -> bool {
-        held.grow_to(bytes.min(self.room.share()))
+        held.grow_to(bytes.min(self.most))
     }
 }
 
-/// Writes an answer to a user in JSON, given about how large that will be. For a large one room is taken first, and it is written on another
+/// Writes an answer in JSON, given about how large that will be. For a large one room is taken first, and it is written on another
 /// thread, as [`Bodies::work`](crate::Bodies::work) has it.
 pub(crate) async fn write<T: Serialize>(
     state: &HttpState,
-    user: UserId,
+    by: Client,
     size: usize,
     reply: impl FnOnce() -> T + Send + 'static,
 ) -> Result<HttpResponse, HttpError> {
-    let held = (size > SMALL).then(|| state.answers.hold(Some(Subject::User(user)), size)).transpose()?;
+    let held = (size > SMALL).then(|| state.answers.hold(by, size)).transpose()?;
     let written = state.uploads.work(size, move || serde_json::to_vec(&reply())).await?;
     let written = Bytes::from(written.map_err(|error| Error::Failed(Failure::broken("write an answer", error)))?);
     let mut response = HttpResponse::Ok();
@@ -101,7 +102,8 @@ pub(crate) fn bounded(response: ServiceResponse) -> ServiceResponse {
         // It is not there yet, but read from a file, or holds room already.
         Err(body) => return ServiceResponse::new(request, response.set_body(body)),
     };
-    let held = request.app_data::<State>().map(|state| state.answers.hold(client(&request), body.len())).transpose();
+    let held =
+        request.app_data::<State>().map(|state| state.answers.hold(peer::client(&request), body.len())).transpose();
     match held {
         Ok(held) => ServiceResponse::new(request, response.set_body(BoxBody::new(Pieces::holding(body, held)))),
         // What was done is done, and who is told otherwise would do it again.
@@ -110,12 +112,6 @@ pub(crate) fn bounded(response: ServiceResponse) -> ServiceResponse {
         }
         Err(refusal) => ServiceResponse::from_err(refusal, request),
     }
-}
-
-/// Whoever asked: a user where that is known, or else an address.
-fn client(request: &HttpRequest) -> Option<Subject> {
-    let user = request.extensions().get::<SentBy>().map(|sender| Subject::User(sender.0));
-    user.or_else(|| peer::address(request).map(|address| Subject::Address(Subject::prefix(address))))
 }
 
 fn no_room() -> Problem {

@@ -12,16 +12,19 @@ use actix_web::{HttpMessage as _, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use mango_contract::{Problem, ProblemKind};
-use mango_domain::model::Subject;
+use mango_domain::model::{Client, Held, Room};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::error::HttpError;
 use crate::peer;
-use crate::room::{Held, Room};
 
 /// The slowest that a body may come in the long run, in bytes a second: a bad mobile connection.
 const SLOWEST: u32 = 16 * 1024;
+
+/// How long the next part of a body may take to arrive that says that it is small, at most. Such a body mostly comes with its head, and the room
+/// for them is what everybody needs who logs in.
+const SMALL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// When there may be room again for a body, or an answer, that found none.
 pub(crate) const COME_BACK: Duration = Duration::from_secs(5);
@@ -36,10 +39,11 @@ pub struct BodyLimits {
     pub largest: usize,
     /// Most bytes of all that are being read and worked on, those apart that say they have at most [`CALL`](Self::CALL): they have a
     /// quarter as much for themselves, so that they find room while it is crowded with large ones. Bodies from one address hold at
-    /// most a quarter of either, or a single one that is as large as may be.
+    /// most a quarter of either, or a single one that is as large as may be, and less as it fills: of the large ones half of what all others
+    /// leave, of the small ones a quarter.
     pub room: usize,
-    /// How long the next part of one may take to arrive. A body that comes slower than 16 KiB a second uses this time up, so that all of
-    /// it has to be there after this time and a second for each 16 KiB.
+    /// How long the next part of one may take to arrive; for one that says that it is small, this or five seconds. A body that comes slower
+    /// than 16 KiB a second uses this time up, so that all of it has to be there after this time and a second for each 16 KiB.
     pub patience: Duration,
 }
 
@@ -71,11 +75,11 @@ impl Bodies {
     #[must_use]
     pub fn new(limits: BodyLimits) -> Self {
         let threads = available_parallelism().map_or(1, usize::from);
-        let small = (limits.room / 4).max(BodyLimits::CALL);
+        let small = (limits.room / 4).max(4 * BodyLimits::CALL);
         Self {
             limits,
-            room: Room::new(limits.room, (limits.room / 4).max(limits.largest)),
-            small: Room::new(small, (small / 4).max(BodyLimits::CALL)),
+            room: Room::for_few(limits.room).at_most((limits.room / 4).max(limits.largest)),
+            small: Room::new(small),
             threads: Arc::new(Semaphore::new(threads)),
         }
     }
@@ -100,16 +104,16 @@ impl Bodies {
         request: &HttpRequest,
         payload: Payload,
     ) -> Result<impl Stream<Item = Result<Bytes, PayloadError>> + use<>, Problem> {
-        let by = peer::address(request).map(|address| Subject::Address(Subject::prefix(address)));
-        let room = self.check(request.headers(), by)?;
+        let by = Client::at(peer::address(request));
+        let (room, patience) = self.check(request.headers(), by)?;
         let reading = Reading {
             room: room.clone(),
             by,
-            patience: self.limits.patience,
+            patience,
             request: request.clone(),
             payload,
             left: self.limits.largest,
-            deadline: Instant::now() + self.limits.patience,
+            deadline: Instant::now() + patience,
         };
         Ok(stream::try_unfold(reading, |mut reading| async move {
             let part = reading.next().await?;
@@ -117,8 +121,8 @@ impl Bodies {
         }))
     }
 
-    /// Refuses a body for what is said of it, before any of it is read, and finds the room for it.
-    fn check(&self, headers: &HeaderMap, by: Option<Subject>) -> Result<&Room, Problem> {
+    /// Refuses a body for what is said of it, before any of it is read, and finds the room for it and how long its parts may take.
+    fn check(&self, headers: &HeaderMap, by: Client) -> Result<(&Room, Duration), Problem> {
         let is_plain = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
         if !headers.get_all(header::CONTENT_ENCODING).all(is_plain) {
             let detail = "the body must not be compressed: send it without Content-Encoding";
@@ -126,11 +130,16 @@ impl Bodies {
         }
         let declared =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        let room = if declared.is_some_and(|length| length <= BodyLimits::CALL) { &self.small } else { &self.room };
+        let patience = self.limits.patience;
+        let (room, patience) = if declared.is_some_and(|length| length <= BodyLimits::CALL) {
+            (&self.small, patience.min(SMALL_PATIENCE))
+        } else {
+            (&self.room, patience)
+        };
         match declared {
             Some(length) if length > self.limits.largest => Err(self.too_large()),
             Some(length) if !room.has(by, length) => Err(no_room()),
-            _ => Ok(room),
+            _ => Ok((room, patience)),
         }
     }
 
@@ -180,7 +189,7 @@ fn no_room() -> Problem {
 /// A body that is being read.
 struct Reading {
     room: Room,
-    by: Option<Subject>,
+    by: Client,
     patience: Duration,
     request: HttpRequest,
     payload: Payload,

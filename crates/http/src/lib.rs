@@ -27,7 +27,6 @@ mod peer;
 mod pieces;
 mod problem;
 mod resource;
-mod room;
 mod routes;
 mod seldom;
 mod state;

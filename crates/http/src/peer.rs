@@ -6,6 +6,9 @@ use std::sync::Once;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::{HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
+use mango_domain::model::Client;
+
+use crate::middleware::access::SentBy;
 
 /// What most proxies say in place of `Forwarded`.
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -94,6 +97,12 @@ pub(crate) struct ClientAddress(pub IpAddr);
 /// The address of the client of a request, as [`TrustedProxies::client`] has it.
 pub(crate) fn address(request: &HttpRequest) -> Option<IpAddr> {
     request.extensions().get::<ClientAddress>().map(|address| address.0)
+}
+
+/// Whose request it is, as far as that has been found out.
+pub(crate) fn client(request: &HttpRequest) -> Client {
+    let user = request.extensions().get::<SentBy>().map(|sender| sender.0);
+    Client { address: address(request), user }
 }
 
 /// The entries of a line of `X-Forwarded-For`.

@@ -6,8 +6,7 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
-
-use crate::room::Held;
+use mango_domain::model::Held;
 
 /// About as much as a connection buffers before it waits for its client.
 const PIECE: usize = 32 * 1024;

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
+use mango_domain::model::Client;
 use mango_domain::ports::Images;
 use mango_media::{ImageLimits, ImageProcessor, PoolSize};
 
@@ -18,7 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let processor = Arc::new(ImageProcessor::new(ImageLimits::default(), size));
 
     let started = Instant::now();
-    let files = processor.process(picture.clone()).await?;
+    let files = processor.process(picture.clone(), Client::default()).await?;
     println!(
         "one photo in {:.1} ms: {} bytes become {} (original), {}, {} and {} (squares)",
         started.elapsed().as_secs_f64() * 1e3,
@@ -33,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..PHOTOS {
         let (processor, picture) = (Arc::clone(&processor), picture.clone());
-        tasks.spawn(async move { processor.process(picture).await.map(drop) });
+        tasks.spawn(async move { processor.process(picture, Client::default()).await.map(drop) });
     }
     while let Some(done) = tasks.join_next().await {
         done??;

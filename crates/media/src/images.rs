@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use image::DynamicImage;
 use mango_domain::Failure;
+use mango_domain::model::{Client, Room};
 use mango_domain::ports::{ImageError, Images, PhotoSet};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -30,7 +31,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 pub struct PoolSize {
     /// Pictures worked on at the same time, each on a thread of its own; at least 1.
     pub running: NonZeroUsize,
-    /// Pictures that wait for their turn. One more is told to come back later.
+    /// Pictures that wait for their turn. One more is told to come back later, and so is whoever has a share of the places already.
     pub waiting: usize,
     /// Bytes that the pictures in work may need together. One that needs more is worked on alone.
     pub memory: u64,
@@ -47,8 +48,8 @@ impl Default for PoolSize {
 /// Processes pictures on tokio's threads for blocking work, never more of them at once than was agreed.
 pub struct ImageProcessor {
     limits: ImageLimits,
-    /// A permit for each picture that is here at all.
-    places: Arc<Semaphore>,
+    /// A place for each picture that is here at all.
+    places: Room,
     /// A permit for each picture that is worked on. Those who wait get theirs in order.
     threads: Arc<Semaphore>,
     /// The memory of those that are worked on. What a picture needs is known when its header has been read.
@@ -62,10 +63,9 @@ impl ImageProcessor {
     #[must_use]
     pub fn new(limits: ImageLimits, size: PoolSize) -> Self {
         let running = size.running.get();
-        let places = running.saturating_add(size.waiting).min(Semaphore::MAX_PERMITS);
         Self {
             limits,
-            places: Arc::new(Semaphore::new(places)),
+            places: Room::new(running.saturating_add(size.waiting)),
             threads: Arc::new(Semaphore::new(running.min(Semaphore::MAX_PERMITS))),
             budget: Arc::new(Budget::new(size.memory)),
             runtime: None,
@@ -82,18 +82,18 @@ impl ImageProcessor {
     async fn run<T: Send + 'static>(
         &self,
         operation: &'static str,
-        picture: Vec<u8>,
+        (picture, by): (Vec<u8>, Client),
         work: impl FnOnce(Vec<u8>, &ImageLimits, &Budget) -> Result<T, ImageError> + Send + 'static,
     ) -> Result<T, ImageError> {
         self.limits.check_bytes(picture.len())?;
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Failure::busy(operation, RETRY_AFTER))?;
+        let place = self.places.hold(by, 1).ok_or_else(|| Failure::busy(operation, RETRY_AFTER))?;
         let thread =
             Arc::clone(&self.threads).acquire_owned().await.map_err(|error| Failure::broken(operation, error))?;
         let (limits, budget) = (self.limits.clone(), Arc::clone(&self.budget));
         let started = Instant::now();
         let work = move || {
-            // The work holds its permits itself: a caller who goes away cannot end it, and must not make room for more.
-            let _permits = (place, thread);
+            // The work holds its places itself: a caller who goes away cannot end it, and must not make room for more.
+            let _places = (place, thread);
             work(picture, &limits, &budget)
         };
         let working = match &self.runtime {
@@ -108,9 +108,9 @@ impl ImageProcessor {
 
 #[async_trait]
 impl Images for ImageProcessor {
-    async fn process(&self, picture: Vec<u8>) -> Result<PhotoSet, ImageError> {
+    async fn process(&self, picture: Vec<u8>, by: Client) -> Result<PhotoSet, ImageError> {
         const OPERATION: &str = "process picture";
-        self.run(OPERATION, picture, |picture, limits, budget| {
+        self.run(OPERATION, (picture, by), |picture, limits, budget| {
             let decoded = decode::decode(&picture, limits, budget)?;
             drop(picture);
             make_files(decoded).map_err(|fault| Failure::broken(OPERATION, fault).into())
@@ -118,8 +118,8 @@ impl Images for ImageProcessor {
         .await
     }
 
-    async fn check(&self, picture: Vec<u8>) -> Result<Vec<u8>, ImageError> {
-        self.run("check picture", picture, |picture, limits, budget| {
+    async fn check(&self, picture: Vec<u8>, by: Client) -> Result<Vec<u8>, ImageError> {
+        self.run("check picture", (picture, by), |picture, limits, budget| {
             decode::decode(&picture, limits, budget)?;
             Ok(picture)
         })

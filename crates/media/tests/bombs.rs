@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use image::{DynamicImage, ImageFormat, RgbImage};
+use mango_domain::model::Client;
 use mango_domain::ports::{ImageError, Images};
 use mango_media::{ImageLimits, ImageProcessor, PoolSize};
 
@@ -19,7 +20,7 @@ async fn bombs_cost_neither_memory_nor_time() {
         forget_peak();
         let before = peak();
         let started = Instant::now();
-        let refused = processor.process(picture).await;
+        let refused = processor.process(picture, Client::default()).await;
         let (took, grew) = (started.elapsed(), peak() - before);
         println!("{what}: {refused:?} after {took:?} and {} KiB", grew / 1024);
         assert!(matches!(refused, Err(ImageError::TooLarge(_))), "{what}: {refused:?}");
@@ -32,7 +33,7 @@ async fn bombs_cost_neither_memory_nor_time() {
     assert!(picture.len() < 4_000_000, "the profile has {} bytes in the file", picture.len());
     forget_peak();
     let before = peak();
-    processor.process(picture).await.unwrap();
+    processor.process(picture, Client::default()).await.unwrap();
     let grew = peak() - before;
     assert!(grew < 32 * MIB, "a profile took {grew} bytes");
 
@@ -42,7 +43,7 @@ async fn bombs_cost_neither_memory_nor_time() {
         forget_peak();
         let before = peak();
         let started = Instant::now();
-        processor.process(picture).await.unwrap();
+        processor.process(picture, Client::default()).await.unwrap();
         let (took, grew) = (started.elapsed(), peak() - before);
         println!("{what} of {bytes} bytes took {took:?} and {} MiB", grew / MIB);
         assert!(took < Duration::from_secs(60), "{what} took {took:?}");
@@ -55,7 +56,7 @@ async fn bombs_cost_neither_memory_nor_time() {
     let clear = encode(DynamicImage::new_rgba8(10_000, 5_000), ImageFormat::Png);
     forget_peak();
     let before = peak();
-    let [one, two, three, four] = std::array::from_fn(|_| processor.process(clear.clone()));
+    let [one, two, three, four] = std::array::from_fn(|_| processor.process(clear.clone(), Client::default()));
     let done = tokio::join!(one, two, three, four);
     let grew = peak() - before;
     println!("four at once took {} MiB", grew / MIB);

@@ -7,7 +7,7 @@ use argon2::password_hash::{Error as HashError, phc};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{Password, PasswordHash};
+use mango_domain::model::{Client, Password, PasswordHash};
 use mango_domain::ports::{Passwords, Random};
 use tokio::runtime::Handle;
 
@@ -61,17 +61,17 @@ impl Argon2Passwords {
 
 #[async_trait]
 impl Passwords for Argon2Passwords {
-    async fn hash(&self, password: Password) -> Result<PasswordHash, Failure> {
+    async fn hash(&self, password: Password, by: Client) -> Result<PasswordHash, Failure> {
         let hasher = Arc::clone(&self.hasher);
         let salt = new_salt(&*self.random)?;
-        self.pool.run(HASH, move || hasher.hash(password.expose().as_bytes(), &salt)).await
+        self.pool.run(HASH, by, move || hasher.hash(password.expose().as_bytes(), &salt)).await
     }
 
-    async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Failure> {
+    async fn verify(&self, password: Password, hash: Option<PasswordHash>, by: Client) -> Result<bool, Failure> {
         let hasher = Arc::clone(&self.hasher);
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.nobodys.clone());
-        let matches = self.pool.run(VERIFY, move || hasher.verify(password.expose().as_bytes(), &hash)).await?;
+        let matches = self.pool.run(VERIFY, by, move || hasher.verify(password.expose().as_bytes(), &hash)).await?;
         Ok(matches && known)
     }
 

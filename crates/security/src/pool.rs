@@ -1,7 +1,8 @@
-//! The bounded pool on which passwords are hashed: so many at once, so many waiting, and everybody else is told to come back.
+//! The bounded pool on which passwords are hashed: so many at once, so many waiting, a share of the places for each client, and everybody else is
+//! told to come back.
 //!
 //! Pictures have a pool like it in `mango-media`: no adapter knows another, the domain knows no threads, and a crate between them
-//! would be more than the two semaphores that they would share.
+//! would be more than the few lines that they would share.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use mango_domain::Failure;
+use mango_domain::model::{Client, Room};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -44,8 +46,8 @@ impl Default for PoolSize {
 /// Runs jobs on blocking threads.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    /// One permit for each job that runs or waits.
-    admission: Arc<Semaphore>,
+    /// One place for each job that runs or waits.
+    places: Room,
     /// One permit for each job that runs.
     running: Arc<Semaphore>,
     /// Whose threads run the jobs; without one, those of the caller's runtime.
@@ -55,9 +57,8 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn new(size: PoolSize) -> Self {
         let running = size.running.get().min(Semaphore::MAX_PERMITS);
-        let admitted = running.saturating_add(size.waiting).min(Semaphore::MAX_PERMITS);
         Self {
-            admission: Arc::new(Semaphore::new(admitted)),
+            places: Room::new(running.saturating_add(size.waiting)),
             running: Arc::new(Semaphore::new(running)),
             threads: None,
         }
@@ -72,19 +73,20 @@ impl Pool {
     /// job that runs to its end and only then gives up its place, so that there are never more jobs than permits.
     ///
     /// # Errors
-    /// Busy when the line is full; broken when the job panicked.
+    /// Busy when the line is full, or as much of it as this client may have; broken when the job panicked.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         operation: &'static str,
+        by: Client,
         job: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let Ok(admitted) = Arc::clone(&self.admission).try_acquire_owned() else {
+        let Some(place) = self.places.hold(by, 1) else {
             metrics::counter!("mango_password_refused_total").increment(1);
             return Err(Failure::busy(operation, RETRY_AFTER));
         };
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(|e| Failure::broken(operation, e))?;
         let job = move || {
-            let _places = (admitted, running);
+            let _places = (place, running);
             job()
         };
         let running = match &self.threads {
@@ -125,7 +127,7 @@ mod tests {
         let (started, has_started) = oneshot::channel();
         let pool = Arc::clone(pool);
         let task = tokio::spawn(async move {
-            pool.run("test", move || {
+            pool.run("test", Client::default(), move || {
                 started.send(()).unwrap();
                 released.recv().unwrap();
                 Ok(())
@@ -156,7 +158,7 @@ mod tests {
             .map(|i| {
                 let (pool, now, most) = (Arc::clone(&pool), Arc::clone(&now), Arc::clone(&most));
                 tokio::spawn(async move {
-                    pool.run("test", move || {
+                    pool.run("test", Client::default(), move || {
                         let current = now.fetch_add(1, Ordering::SeqCst) + 1;
                         let mut most = most.lock().unwrap();
                         *most = current.max(*most);
@@ -181,25 +183,47 @@ mod tests {
     async fn a_full_line_is_busy_at_once() {
         let pool = pool(1, 0);
         let held = hold(&pool).await;
-        assert!(is_busy(&pool.run("test", || Ok(())).await));
+        assert!(is_busy(&pool.run("test", Client::default(), || Ok(())).await));
         held.release.send(()).unwrap();
         held.task.await.unwrap().unwrap();
-        pool.run("test", || Ok(())).await.unwrap();
+        pool.run("test", Client::default(), || Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_has_a_share_of_the_line_is_busy_while_others_get_in() {
+        let pool = pool(1, 99);
+        let held = hold(&pool).await;
+        let at = |address: [u8; 4]| Client::at(Some(address.into()));
+        let mut line = Vec::new();
+        for _ in 0..24 {
+            let mut waiting = Box::pin(pool.run("test", at([192, 0, 2, 1]), || Ok(())));
+            assert!(!is_ready(&mut waiting).await);
+            line.push(waiting);
+        }
+        assert!(is_busy(&pool.run("test", at([192, 0, 2, 1]), || Ok(())).await), "a quarter of 99 wait");
+        let mut other = Box::pin(pool.run("test", at([192, 0, 2, 2]), || Ok(())));
+        assert!(!is_ready(&mut other).await);
+        held.release.send(()).unwrap();
+        for waiting in line {
+            waiting.await.unwrap();
+        }
+        other.await.unwrap();
+        pool.run("test", at([192, 0, 2, 1]), || Ok(())).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_cancelled_wait_leaves_the_line() {
         let pool = pool(1, 1);
         let held = hold(&pool).await;
-        let mut waiting = Box::pin(pool.run("test", || Ok(())));
+        let mut waiting = Box::pin(pool.run("test", Client::default(), || Ok(())));
         assert!(!is_ready(&mut waiting).await, "the only permit is taken");
-        assert!(is_busy(&pool.run("test", || Ok(())).await), "one runs and one waits");
+        assert!(is_busy(&pool.run("test", Client::default(), || Ok(())).await), "one runs and one waits");
         drop(waiting);
-        let mut waiting = Box::pin(pool.run("test", || Ok(())));
+        let mut waiting = Box::pin(pool.run("test", Client::default(), || Ok(())));
         assert!(!is_ready(&mut waiting).await, "the place in the line is free again");
         held.release.send(()).unwrap();
         waiting.await.unwrap();
-        assert_eq!(pool.admission.available_permits(), 2);
+        assert!(pool.places.has(Client::default(), 2));
     }
 
     #[tokio::test]
@@ -208,19 +232,21 @@ mod tests {
         let held = hold(&pool).await;
         held.task.abort();
         assert!(held.task.await.unwrap_err().is_cancelled());
-        assert!(is_busy(&pool.run("test", || Ok(())).await), "the thread still works");
+        assert!(is_busy(&pool.run("test", Client::default(), || Ok(())).await), "the thread still works");
         held.release.send(()).unwrap();
         drop(Arc::clone(&pool.running).acquire_owned().await.unwrap());
-        drop(Arc::clone(&pool.admission).acquire_owned().await.unwrap());
-        pool.run("test", || Ok(())).await.unwrap();
+        pool.run("test", Client::default(), || Ok(())).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_panic_is_a_failure_and_gives_its_place_back() {
         let pool = pool(1, 0);
-        let failure = pool.run("test", || -> Result<(), Failure> { panic!("as the test wants") }).await.unwrap_err();
+        let failure = pool
+            .run("test", Client::default(), || -> Result<(), Failure> { panic!("as the test wants") })
+            .await
+            .unwrap_err();
         assert_eq!(failure.kind, FailureKind::Broken);
-        pool.run("test", || Ok(())).await.unwrap();
+        pool.run("test", Client::default(), || Ok(())).await.unwrap();
     }
 
     /// Polls once, and says whether the future has come to its end.

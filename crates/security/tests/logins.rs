@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mango_domain::Error;
-use mango_domain::model::{Password, Quotas, Visit};
+use mango_domain::model::{Client, Password, Quotas, Visit};
 use mango_domain::ports::Passwords;
 use mango_domain::usecases::{Ports, UseCases};
 use mango_security::{Argon2Passwords, GovernedRates, PoolSize};
@@ -38,7 +38,7 @@ async fn right_passwords_at_once_are_let_in_and_wrong_ones_are_few() {
     let passwords = Arc::new(Argon2Passwords::new(size, Arc::new(SeededRandom::new(1))).unwrap());
     let memory = Memory::new();
     let right = Password::parse("the right one".to_owned()).unwrap();
-    let hash = passwords.hash(right).await.unwrap();
+    let hash = passwords.hash(right, Client::default()).await.unwrap();
     user(1).password(hash).add(&memory.stores()).await;
     let rates = Arc::new(GovernedRates::new(&Quotas::default(), Duration::from_secs(3600)));
     let cases = Arc::new(UseCases::new(Ports { passwords, rates, ..memory.ports() }, Memory::POLICY));

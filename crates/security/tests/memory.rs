@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use mango_domain::Failure;
-use mango_domain::model::Password;
+use mango_domain::model::{Client, Password};
 use mango_domain::ports::{Passwords, Random};
 use mango_security::{Argon2Passwords, PoolSize};
 
@@ -37,7 +37,7 @@ async fn the_memory_of_hashes_is_used_again() {
             .map(|_| {
                 let passwords = Arc::clone(&passwords);
                 let guess = Password::parse("correct horse".to_owned()).expect("a password");
-                tokio::spawn(async move { passwords.verify(guess, None).await })
+                tokio::spawn(async move { passwords.verify(guess, None, Client::default()).await })
             })
             .collect();
         for guess in guesses {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mango_domain::FailureKind;
-use mango_domain::model::{Password, PasswordHash};
+use mango_domain::model::{Client, Password, PasswordHash};
 use mango_domain::ports::Passwords;
 use mango_security::{Argon2Passwords, PoolSize};
 use support::{Dry, counting};
@@ -40,8 +40,8 @@ async fn a_password_is_verified_by_its_hash_and_by_no_other() {
         (&longest, &almost_longest, false),
     ];
     for (chosen, typed, expected) in table {
-        let hash = passwords.hash(password(chosen)).await.unwrap();
-        let verified = passwords.verify(password(typed), Some(hash)).await.unwrap();
+        let hash = passwords.hash(password(chosen), Client::default()).await.unwrap();
+        let verified = passwords.verify(password(typed), Some(hash), Client::default()).await.unwrap();
         assert_eq!(verified, expected, "{chosen:?} against {typed:?}");
     }
 }
@@ -49,8 +49,8 @@ async fn a_password_is_verified_by_its_hash_and_by_no_other() {
 #[tokio::test]
 async fn a_hash_is_a_phc_string_with_its_own_salt() {
     let passwords = hasher(1, 10);
-    let one = passwords.hash(password("correct horse")).await.unwrap();
-    let two = passwords.hash(password("correct horse")).await.unwrap();
+    let one = passwords.hash(password("correct horse"), Client::default()).await.unwrap();
+    let two = passwords.hash(password("correct horse"), Client::default()).await.unwrap();
     assert!(one.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.expose());
     assert_ne!(one.expose(), two.expose());
     assert_eq!(format!("{one:?}"), "PasswordHash(…)");
@@ -60,7 +60,7 @@ async fn a_hash_is_a_phc_string_with_its_own_salt() {
 #[tokio::test]
 async fn rfc_9106_section_4_the_parameters_are_those_that_were_chosen() {
     let passwords = hasher(1, 10);
-    let hash = passwords.hash(password("correct horse")).await.unwrap();
+    let hash = passwords.hash(password("correct horse"), Client::default()).await.unwrap();
     let parts: Vec<&str> = hash.expose().split('$').collect();
     assert_eq!(parts[..4], ["", "argon2id", "v=19", "m=19456,t=2,p=1"]);
     let bits = |base64: &str| base64.len() * 6 / 8 * 8;
@@ -101,28 +101,28 @@ async fn a_hash_with_other_parameters_still_verifies() {
     let stored = "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$rAjuexKlLdAHLvqk7TeeiWZjW4OPoRGwldJXdHbTuKI";
     let passwords = hasher(1, 10);
     let stored = PasswordHash::new(stored.to_owned());
-    assert!(passwords.verify(password("correct horse"), Some(stored.clone())).await.unwrap());
-    assert!(!passwords.verify(password("battery staple"), Some(stored)).await.unwrap());
+    assert!(passwords.verify(password("correct horse"), Some(stored.clone()), Client::default()).await.unwrap());
+    assert!(!passwords.verify(password("battery staple"), Some(stored), Client::default()).await.unwrap());
 }
 
 #[tokio::test]
 async fn nobody_has_no_password() {
     let passwords = hasher(1, 10);
     for typed in ["correct horse", "\0\0\0\0\0\0\0\0", &"\u{1}".repeat(32)] {
-        assert!(!passwords.verify(password(typed), None).await.unwrap());
+        assert!(!passwords.verify(password(typed), None, Client::default()).await.unwrap());
     }
 }
 
 #[tokio::test]
 async fn nobody_takes_as_long_as_somebody() {
     let passwords = hasher(1, 10);
-    let hash = passwords.hash(password("correct horse")).await.unwrap();
+    let hash = passwords.hash(password("correct horse"), Client::default()).await.unwrap();
     let (mut somebody, mut nobody) = (Vec::new(), Vec::new());
     // Taken in turns, so that a machine that is busy for a while slows both.
     for _ in 0..15 {
         for (hash, times) in [(Some(hash.clone()), &mut somebody), (None, &mut nobody)] {
             let start = Instant::now();
-            assert!(!passwords.verify(password("battery staple"), hash).await.unwrap());
+            assert!(!passwords.verify(password("battery staple"), hash, Client::default()).await.unwrap());
             times.push(start.elapsed());
         }
     }
@@ -141,7 +141,7 @@ async fn what_is_not_a_hash_is_a_failure() {
         ["", "password", "$argon2id$", "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBs"]
     {
         let stored = PasswordHash::new(stored.to_owned());
-        let failure = passwords.verify(password("correct horse"), Some(stored)).await.unwrap_err();
+        let failure = passwords.verify(password("correct horse"), Some(stored), Client::default()).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Broken);
     }
 }
@@ -152,7 +152,7 @@ async fn a_burst_beyond_the_line_is_busy() {
     let burst: Vec<_> = (0..8)
         .map(|_| {
             let passwords = Arc::clone(&passwords);
-            tokio::spawn(async move { passwords.verify(password("correct horse"), None).await })
+            tokio::spawn(async move { passwords.verify(password("correct horse"), None, Client::default()).await })
         })
         .collect();
     let mut busy = 0;
@@ -166,7 +166,7 @@ async fn a_burst_beyond_the_line_is_busy() {
         }
     }
     assert_eq!(busy, 6, "one runs, one waits");
-    assert!(!passwords.verify(password("correct horse"), None).await.unwrap(), "it recovers");
+    assert!(!passwords.verify(password("correct horse"), None, Client::default()).await.unwrap(), "it recovers");
 }
 
 #[test]

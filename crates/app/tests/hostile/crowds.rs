@@ -16,22 +16,25 @@ use tokio::time::timeout;
 use crate::client::{SOON, User};
 use crate::support::Server;
 
-/// What one hash, or one picture, and all those that wait for it have places for where there is one core.
-const PASSWORDS: usize = 101;
-const PICTURES: usize = 65;
+/// What one hash, or one picture, and all those that wait for it have places for where there is one core, less the last three: one is nobody's
+/// share of them any more.
+const HASHES: usize = 98;
+const PICTURES: usize = 62;
 
 /// How many more come than there are places for. Some of the work may be done before the last of them is heard.
 const BEYOND: usize = 80;
 
+const PASSWORD: &str = "correct horse battery staple";
+
 /// How long the last of a hundred may wait: heavy work stands back for all else, and a machine with other things to do leaves it little.
 const PATIENCE: Duration = SOON.saturating_mul(6);
 
-/// A server that has one core, whatever the machine has: the places for heavy work are counted by cores.
+/// A server that has one core, whatever the machine has: the places for heavy work are counted by cores. It believes who says where they are.
 fn on_one_core() -> Server {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
     let core = allowed.split([',', '-']).next().unwrap();
-    let plain = Server::command(&[]);
+    let plain = Server::command(&[("MANGO_TRUSTED_PROXIES", "127.0.0.1")]);
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", core]).arg(plain.get_program()).stdin(Stdio::null());
     for (name, value) in plain.get_envs() {
@@ -43,15 +46,20 @@ fn on_one_core() -> Server {
     Server::launch(command)
 }
 
-/// A request whole, after which the connection ends.
-fn request(method: &str, path: &str, token: Option<&str>, kind: &str, body: &str) -> Vec<u8> {
+/// An address for each of many.
+fn address(n: usize) -> String {
+    format!("198.51.{}.{}", 100 + n / 250, n % 250)
+}
+
+/// A request whole from somewhere, after which the connection ends.
+fn request(from: &str, target: &str, token: Option<&str>, kind: &str, body: &[u8]) -> Vec<u8> {
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
-    format!(
-        "{method} {path} HTTP/1.1\r\nHost: mango.test\r\nConnection: close\r\n{token}Content-Type: {kind}\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
+    let head = format!(
+        "{target} HTTP/1.1\r\nHost: mango.test\r\nConnection: close\r\nX-Forwarded-For: {from}\r\n{token}\
+         Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
 }
 
 /// What a server answers.
@@ -113,44 +121,78 @@ fn check(answers: &[Answer], places: usize) -> usize {
     refused.len()
 }
 
+const JSON: &str = "application/json";
+
+fn phone(n: usize) -> String {
+    format!("+3161234{n:04}")
+}
+
+fn log_in(from: &str, n: usize, password: &str) -> Vec<u8> {
+    let form = format!("username=%2B{}&password={}", &phone(n)[1..], password.replace(' ', "+"));
+    request(from, "POST /auth/login", None, "application/x-www-form-urlencoded", form.as_bytes())
+}
+
+fn sign_up(from: &str, n: usize) -> Vec<u8> {
+    let body = json!({"phone": phone(n), "password": PASSWORD}).to_string();
+    request(from, "POST /user/create", None, JSON, body.as_bytes())
+}
+
 #[tokio::test]
 async fn more_logins_and_sign_ups_than_there_are_places_for_are_told_to_come_back() {
-    const FORM: &str = "application/x-www-form-urlencoded";
     let server = on_one_core();
-    let phone = |n: usize| format!("+3161234{n:04}");
     let ada = User::sign_up(server.url(), &phone(0), None).await;
-    let log_in = |password: &str| {
-        let form = format!("username=%2B{}&password={}", &phone(0)[1..], password.replace(' ', "+"));
-        request("POST", "/auth/login", None, FORM, &form)
-    };
-    let sign_up = |n: usize| {
-        let body = json!({"phone": phone(n), "password": "correct horse battery staple"}).to_string();
-        request("POST", "/user/create", None, "application/json", &body)
-    };
-    let count = PASSWORDS + BEYOND;
-    let crowd = (0..count).map(|n| if n % 2 == 0 { log_in("correct horse battery staple") } else { sign_up(n) });
-    let answers = at_once(&server, crowd.collect()).await;
-    let refused = check(&answers, PASSWORDS);
+    let count = HASHES + BEYOND;
+    let from = |n| if n % 2 == 0 { log_in(&address(n), 0, PASSWORD) } else { sign_up(&address(n), n) };
+    let answers = at_once(&server, (0..count).map(from).collect()).await;
+    let refused = check(&answers, HASHES);
     let metrics = ada.http.get(format!("{}/metrics", server.url())).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains(&format!("\nmango_password_refused_total {refused}\n")), "{refused}: {metrics}");
 
     // A login goes as before, a wrong password is wrong, and those who were refused have left nothing behind.
     User::log_in(server.url(), ada.id, &phone(0)).await;
-    assert_eq!(at_once(&server, vec![log_in("another password")]).await[0].status, 401);
+    assert_eq!(at_once(&server, vec![log_in(&address(0), 0, "another password")]).await[0].status, 401);
     let again = (1..count).step_by(2).find(|n| answers[*n].status == 503).unwrap_or(count);
-    assert_eq!(at_once(&server, vec![sign_up(again)]).await[0].status, 201);
+    assert_eq!(at_once(&server, vec![sign_up(&address(0), again)]).await[0].status, 201);
     assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+/// Many accounts are no way to keep everybody else from logging in, and neither is a /48 of IPv6.
+#[tokio::test]
+async fn new_passwords_from_one_place_leave_places_for_logins_from_others() {
+    const ACCOUNTS: usize = 12;
+    let server = on_one_core();
+    let users = join_all((0..ACCOUNTS).map(async |n| User::sign_up(server.url(), &phone(n), None).await)).await;
+    let body = json!({"password": PASSWORD}).to_string();
+    for network in [|_| "192.0.2.1".to_owned(), |n: usize| format!("2001:db8:1:{n:x}::1")] {
+        let change = |n: usize| {
+            let user = &users[n % ACCOUNTS];
+            let target = format!("PATCH /user/{}", user.id);
+            request(&network(n), &target, Some(&user.access), JSON, body.as_bytes())
+        };
+        let mut crowd: Vec<_> = (0..HASHES + BEYOND).map(change).collect();
+        crowd.extend((0..5).map(|n| log_in(&address(n), n, PASSWORD)));
+        let mut answers = at_once(&server, crowd).await;
+        let logins = answers.split_off(HASHES + BEYOND);
+        assert!(logins.iter().all(|answer| answer.status == 200));
+        check(&answers, 20);
+    }
 }
 
 #[tokio::test]
 async fn more_pictures_than_there_are_places_for_are_told_to_come_back() {
     let server = on_one_core();
     let ada = User::sign_up(server.url(), "+31612345601", None).await;
-    let path = format!("/user/{}", ada.id);
-    let photo = json!({"photo": BASE64_STANDARD.encode(black(500))}).to_string();
-    let upload = request("PATCH", &path, Some(&ada.access), "application/json", &photo);
-    let answers = at_once(&server, vec![upload.clone(); PICTURES + BEYOND]).await;
+    let part = b"--b\r\ncontent-disposition: form-data; name=\"image\"; filename=\"x.png\"\r\n\r\n";
+    let form = [part.as_slice(), &black(500), b"\r\n--b--\r\n"].concat();
+    let look = |n| {
+        let kind = "multipart/form-data; boundary=b";
+        request(&address(n), "POST /user/photo_to_base64", None, kind, &form)
+    };
+    let answers = at_once(&server, (0..PICTURES + BEYOND).map(look).collect()).await;
     check(&answers, PICTURES);
+    let photo = json!({"photo": BASE64_STANDARD.encode(black(500))}).to_string();
+    let target = format!("PATCH /user/{}", ada.id);
+    let upload = request(&address(0), &target, Some(&ada.access), JSON, photo.as_bytes());
     let again = at_once(&server, vec![upload]).await.remove(0);
     assert_eq!(again.status, 202, "{}", again.body);
     let shown = ada.get(server.url(), "/user/me").await;

@@ -9,6 +9,7 @@ pub mod message;
 pub mod page;
 pub mod photo;
 pub mod rate;
+pub mod room;
 pub mod session;
 pub mod sync;
 pub mod text;
@@ -24,6 +25,7 @@ pub use message::{ClientId, Message, MessageBody, MessageType, NewMessage, Poste
 pub use page::{MessagePage, PageRequest};
 pub use photo::{PhotoFile, PhotoId};
 pub use rate::{Quota, Quotas, Rate, Standing, Subject};
+pub use room::{Client, Held, Room};
 pub use session::{
     AccessToken, Device, Grant, NewSession, PasswordHash, Principal, RefreshHash, RefreshToken, Renewal, Rotation,
     Session, Visit,

@@ -4,15 +4,18 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::Failure;
+use crate::model::Client;
 
-/// Decodes strangers' pictures under limits, off the event loops, a bounded number at a time.
+/// Decodes strangers' pictures under limits, off the event loops, a bounded number at a time. Those that wait for their turn share the places with
+/// each other by whom it is done for: a call for somebody who has taken their share of the line fails as
+/// [busy](crate::FailureKind::Busy).
 #[async_trait]
 pub trait Images: Send + Sync {
     /// Makes the files of a photo of a JPEG, PNG, WebP or GIF (its first frame): upright, without metadata.
-    async fn process(&self, picture: Vec<u8>) -> Result<PhotoSet, ImageError>;
+    async fn process(&self, picture: Vec<u8>, by: Client) -> Result<PhotoSet, ImageError>;
 
     /// Decodes a picture only to see that [`process`](Self::process) would take it, and gives it back.
-    async fn check(&self, picture: Vec<u8>) -> Result<Vec<u8>, ImageError>;
+    async fn check(&self, picture: Vec<u8>, by: Client) -> Result<Vec<u8>, ImageError>;
 }
 
 /// The files of a photo.

@@ -1,8 +1,10 @@
 //! Seeing whether a picture would be taken as a photo.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::Result;
+use crate::model::Client;
 use crate::ports::Images;
 use crate::usecases::photos;
 
@@ -20,7 +22,8 @@ impl CheckPicture {
     ///
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) on `image` with what is wrong with it.
-    pub async fn run(&self, picture: Vec<u8>) -> Result<Vec<u8>> {
-        self.images.check(picture).await.map_err(|error| photos::refused("image", error))
+    pub async fn run(&self, picture: Vec<u8>, address: Option<IpAddr>) -> Result<Vec<u8>> {
+        let checked = self.images.check(picture, Client::at(address)).await;
+        checked.map_err(|error| photos::refused("image", error))
     }
 }

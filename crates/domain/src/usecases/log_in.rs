@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Unauthenticated, chain};
-use crate::model::{AuditEvent, Credentials, Grant, NewSession, Password, PasswordHash, Phone, Visit};
+use crate::model::{AuditEvent, Client, Credentials, Grant, NewSession, Password, PasswordHash, Phone, Visit};
 use crate::ports::{Outcome, Passwords, Sessions, Users};
 use crate::usecases::attempts::Attempts;
 use crate::usecases::audit::Auditor;
@@ -57,7 +57,7 @@ impl LogIn {
                 None => None,
             };
             user = known.as_ref().map(|known| known.user);
-            let Some(known) = self.check(known, &password).await? else { break };
+            let Some(known) = self.check(known, &password, Client::at(address)).await? else { break };
             let fresh = self.granter.fresh()?;
             let session = NewSession {
                 id: self.granter.session()?,
@@ -81,12 +81,12 @@ impl LogIn {
     }
 
     /// Checks a password, and gives the credentials that it is right for, as they are now.
-    async fn check(&self, known: Option<Credentials>, password: &Password) -> Result<Option<Credentials>> {
+    async fn check(&self, known: Option<Credentials>, password: &Password, by: Client) -> Result<Option<Credentials>> {
         let hash = known.as_ref().map(|known| known.password.clone());
-        let matches = self.passwords.verify(password.clone(), hash).await?;
+        let matches = self.passwords.verify(password.clone(), hash, by).await?;
         let Some(mut known) = known.filter(|_| matches) else { return Ok(None) };
         if self.passwords.is_outdated(&known.password) {
-            match self.rehash(&known, password.clone()).await {
+            match self.rehash(&known, password.clone(), by).await {
                 Ok(new) => known.password = new.unwrap_or(known.password),
                 // The old hash is good for this login and for the next, which tries again.
                 Err(failure) => {
@@ -102,8 +102,9 @@ impl LogIn {
         &self,
         known: &Credentials,
         password: Password,
+        by: Client,
     ) -> std::result::Result<Option<PasswordHash>, Failure> {
-        let new = self.passwords.hash(password).await?;
+        let new = self.passwords.hash(password, by).await?;
         let replaced = self.users.rehash(known.user, &known.password, new.clone()).await?;
         Ok(replaced.then_some(new))
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{AuditEvent, Password, PasswordHash, Principal, UserId};
+use crate::model::{AuditEvent, Client, Password, PasswordHash, Principal, UserId};
 use crate::ports::{Outcome, Passwords, Users};
 use crate::usecases::attempts::Attempts;
 use crate::usecases::audit::Auditor;
@@ -60,7 +60,8 @@ impl NewPasswords {
             (_, None) => None,
         };
         let Some(new) = new else { return Ok(None) };
-        Ok(Some(Chosen { new: self.passwords.hash(new).await?, current }))
+        let by = Client { user: Some(principal.user), address };
+        Ok(Some(Chosen { new: self.passwords.hash(new, by).await?, current }))
     }
 
     /// Checks the current password, and gives the hash that it is right for. A wrong one is counted as a failed login is, so that a stolen
@@ -69,7 +70,8 @@ impl NewPasswords {
         let Principal { user, session, .. } = *principal;
         let attempt = self.attempts.begin_by(user, address).await?;
         let hash = self.stored(user).await?;
-        if self.passwords.verify(current, Some(hash.clone())).await? {
+        let by = Client { user: Some(user), address };
+        if self.passwords.verify(current, Some(hash.clone()), by).await? {
             attempt.settle(Outcome::Right);
             return Ok(hash);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::PhotoId;
+use crate::model::{Client, PhotoId};
 use crate::ports::{ImageError, Images, Media, Random};
 use crate::{Error, FieldError, Result};
 
@@ -20,8 +20,8 @@ impl Photos {
     }
 
     /// Processes a picture and stores its files under a new name.
-    pub async fn store(&self, picture: Vec<u8>) -> Result<PhotoId> {
-        let files = self.images.process(picture).await.map_err(|error| refused("photo", error))?;
+    pub async fn store(&self, picture: Vec<u8>, by: Client) -> Result<PhotoId> {
+        let files = self.images.process(picture, by).await.map_err(|error| refused("photo", error))?;
         let mut name = [0; 16];
         self.random.fill(&mut name)?;
         let photo = PhotoId::from_random(name);

@@ -1,8 +1,9 @@
 //! Signing up.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{Description, NewUser, Password, Phone, Profile, UserName};
+use crate::model::{Client, Description, NewUser, Password, Phone, Profile, UserName};
 use crate::ports::{Clock, CreateUserError, Passwords, Users};
 use crate::usecases::photos::Photos;
 use crate::{Error, Result};
@@ -45,11 +46,12 @@ impl Register {
     ///
     /// # Errors
     /// [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not taken.
-    pub async fn run(&self, account: NewAccount) -> Result<Profile> {
+    pub async fn run(&self, account: NewAccount, address: Option<IpAddr>) -> Result<Profile> {
         let NewAccount { phone, password, name, description, picture } = account;
-        let password = self.passwords.hash(password).await?;
+        let by = Client::at(address);
+        let password = self.passwords.hash(password, by).await?;
         let photo = match picture {
-            Some(picture) => Some(self.photos.store(picture).await?),
+            Some(picture) => Some(self.photos.store(picture, by).await?),
             None => None,
         };
         let user = NewUser { phone, password, name, photo: photo.clone(), description, created_at: self.clock.now() };

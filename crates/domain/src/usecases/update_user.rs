@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Unauthenticated;
-use crate::model::{AuditEvent, Description, Event, Password, Phone, Principal, Profile, UserChange, UserId, UserName};
+use crate::model::{
+    AuditEvent, Client, Description, Event, Password, Phone, Principal, Profile, UserChange, UserId, UserName,
+};
 use crate::ports::{Announcer, Clock, Events, Presence, UpdateUserError, Users};
 use crate::usecases::audit::Auditor;
 use crate::usecases::new_password::NewPasswords;
@@ -79,8 +81,9 @@ impl UpdateUser {
         let ProfileEdit { phone, password, current_password, name, description, picture } = edit;
         let chosen = self.new_passwords.choose(principal, password, current_password, address).await?;
         let (password, current_password) = chosen.map_or((None, None), |chosen| (Some(chosen.new), chosen.current));
+        let by = Client { user: Some(id), address };
         let photo = match picture {
-            Some(Some(picture)) => Some(Some(self.photos.store(picture).await?)),
+            Some(Some(picture)) => Some(Some(self.photos.store(picture, by).await?)),
             Some(None) => Some(None),
             None => None,
         };

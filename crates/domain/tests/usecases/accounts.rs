@@ -15,7 +15,7 @@ async fn signing_up_gives_ones_own_profile() {
     house.memory.clock.set(moment(77));
     let description = Description::parse("one\ntwo").expect("a description");
     let full = NewAccount { description: Some(description.clone()), ..account(1) };
-    let profile = house.cases.register.run(full).await.expect("register");
+    let profile = house.cases.register.run(full, None).await.expect("register");
     assert!(profile.own && !profile.online);
     assert_eq!((&profile.user.phone, &profile.user.name), (&phone(1), &account(1).name));
     assert_eq!((&profile.user.photo, &profile.user.description), (&None, &Some(description)));
@@ -27,9 +27,9 @@ async fn signing_up_gives_ones_own_profile() {
 #[tokio::test]
 async fn a_taken_phone_is_refused() {
     let house = House::new();
-    house.cases.register.run(account(1)).await.expect("register");
+    house.cases.register.run(account(1), None).await.expect("register");
     let same_phone = NewAccount { phone: phone(1), ..account(2) };
-    check_refused(house.cases.register.run(same_phone).await, "phone taken");
+    check_refused(house.cases.register.run(same_phone, None).await, "phone taken");
     house.log_in(1).await;
     let me = house.user(3).await;
     let edit = ProfileEdit { phone: Some(phone(1)), name: Some(None), ..ProfileEdit::default() };
@@ -42,7 +42,7 @@ async fn a_taken_phone_is_refused() {
 async fn a_broken_store_is_a_failure_and_not_a_user() {
     let house = House::new();
     house.memory.store.fail_next("create user");
-    check_refused(house.cases.register.run(account(1)).await, "failed create user");
+    check_refused(house.cases.register.run(account(1), None).await, "failed create user");
     let me = house.user(1).await;
     house.memory.store.fail_next("update user");
     let edit = || ProfileEdit { name: Some(None), ..ProfileEdit::default() };

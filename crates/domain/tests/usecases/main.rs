@@ -39,7 +39,7 @@ impl House {
 
     /// Registers the `n`th user and logs them in.
     async fn user(&self, n: u32) -> Principal {
-        self.cases.register.run(account(n)).await.expect("register");
+        self.cases.register.run(account(n), None).await.expect("register");
         self.log_in(n).await
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use mango_domain::model::{Password, PasswordHash, Principal, Profile, Rate, Visit};
+use mango_domain::model::{Client, Password, PasswordHash, Principal, Profile, Rate, Visit};
 use mango_domain::ports::{Passwords, Users};
 use mango_domain::usecases::update_user::ProfileEdit;
 use mango_domain::usecases::{Policy, Ports, UseCases};
@@ -175,15 +175,15 @@ struct Overtaken {
 
 #[async_trait]
 impl Passwords for Overtaken {
-    async fn hash(&self, new: Password) -> Result<PasswordHash, Failure> {
+    async fn hash(&self, new: Password, by: Client) -> Result<PasswordHash, Failure> {
         let known = self.users.credentials(&phone(1)).await?.expect("a user");
         let replaced = PasswordHash::new("$plain$of somebody else".to_owned());
         assert!(self.users.rehash(known.user, &known.password, replaced).await?);
-        self.inner.hash(new).await
+        self.inner.hash(new, by).await
     }
 
-    async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Failure> {
-        self.inner.verify(password, hash).await
+    async fn verify(&self, password: Password, hash: Option<PasswordHash>, by: Client) -> Result<bool, Failure> {
+        self.inner.verify(password, hash, by).await
     }
 
     fn is_outdated(&self, hash: &PasswordHash) -> bool {

@@ -1,7 +1,7 @@
 //! Pictures that become photos, and files that must not be left behind nor go too soon.
 
 use chrono::TimeDelta;
-use mango_domain::model::{Epoch, PhotoFile, PhotoId, Principal};
+use mango_domain::model::{Client, Epoch, PhotoFile, PhotoId, Principal};
 use mango_domain::ports::{Clock as _, Media as _};
 use mango_domain::usecases::register::NewAccount;
 use mango_domain::usecases::update_user::ProfileEdit;
@@ -31,13 +31,13 @@ async fn photo_of(house: &House, user: &Principal) -> Option<PhotoId> {
 #[tokio::test]
 async fn a_picture_at_sign_up_becomes_the_photo() {
     let house = House::new();
-    let profile = house.cases.register.run(with_picture(1, picture())).await.expect("register");
+    let profile = house.cases.register.run(with_picture(1, picture()), None).await.expect("register");
     let photo = profile.user.photo.expect("a photo");
     assert_eq!(house.memory.media.photos(), std::slice::from_ref(&photo));
     for file in PhotoFile::ALL {
         assert!(house.memory.media.path(&photo, file).is_file(), "{file:?}");
     }
-    let second = house.cases.register.run(with_picture(2, picture())).await.expect("register");
+    let second = house.cases.register.run(with_picture(2, picture()), None).await.expect("register");
     assert_ne!(second.user.photo, Some(photo), "names are random, not made of the picture");
 }
 
@@ -45,11 +45,11 @@ async fn a_picture_at_sign_up_becomes_the_photo() {
 async fn a_sign_up_that_is_refused_leaves_neither_user_nor_files() {
     let house = House::new();
     for bad in [b"<svg/>".to_vec(), Vec::new(), too_large()] {
-        check_refused(house.cases.register.run(with_picture(1, bad)).await, "invalid photo");
+        check_refused(house.cases.register.run(with_picture(1, bad), None).await, "invalid photo");
     }
     house.user(1).await;
     let taken = NewAccount { phone: phone(1), ..with_picture(2, picture()) };
-    check_refused(house.cases.register.run(taken).await, "phone taken");
+    check_refused(house.cases.register.run(taken, None).await, "phone taken");
     assert_eq!(house.memory.media.photos(), []);
 }
 
@@ -115,7 +115,7 @@ async fn a_sign_up_of_which_nobody_knows_keeps_its_files_until_a_sweep() {
             true => house.memory.store.lose_next_answer("create user"),
             false => house.memory.store.fail_next("create user"),
         }
-        check_refused(house.cases.register.run(with_picture(1, picture())).await, "failed create user");
+        check_refused(house.cases.register.run(with_picture(1, picture()), None).await, "failed create user");
         assert_eq!(house.memory.media.photos().len(), 1, "the row may be there");
         check_swept(&house, swept).await;
         assert_eq!(house.memory.media.photos().is_empty(), !committed);
@@ -148,7 +148,7 @@ async fn a_change_of_which_nobody_knows_keeps_both_photos_until_a_sweep() {
 
 /// Stores so many photos that nobody has.
 async fn orphans(house: &House, count: u16) -> Vec<PhotoId> {
-    let set = house.memory.ports().images.process(picture()).await.expect("process");
+    let set = house.memory.ports().images.process(picture(), Client::default()).await.expect("process");
     let mut photos = Vec::new();
     for n in 0..count {
         let mut name = [7; 16];
@@ -173,7 +173,7 @@ async fn a_sweep_leaves_what_is_younger_than_an_hour() {
 #[tokio::test]
 async fn a_sweep_removes_a_thousand_photos_at_most() {
     let house = House::new();
-    house.cases.register.run(with_picture(1, picture())).await.expect("register");
+    house.cases.register.run(with_picture(1, picture()), None).await.expect("register");
     orphans(&house, 1005).await;
     check_swept(&house, 1000).await;
     check_swept(&house, 5).await;
@@ -185,7 +185,7 @@ async fn a_sweep_removes_a_thousand_photos_at_most() {
 async fn a_sweep_removes_nothing_when_the_photos_are_of_another_database() {
     let house = House::new();
     assert!(house.memory.media.bind(&Epoch::new("of another database".to_owned())).await.expect("bind"));
-    house.cases.register.run(with_picture(1, picture())).await.expect("register");
+    house.cases.register.run(with_picture(1, picture()), None).await.expect("register");
     orphans(&house, 3).await;
     check_swept(&house, 0).await;
     assert_eq!(house.memory.media.photos().len(), 4);
@@ -204,9 +204,9 @@ async fn a_sweep_that_cannot_ask_removes_nothing() {
 #[tokio::test]
 async fn a_checked_picture_comes_back_and_is_not_kept() {
     let house = House::new();
-    assert_eq!(house.cases.check_picture.run(picture()).await.expect("check"), picture());
+    assert_eq!(house.cases.check_picture.run(picture(), None).await.expect("check"), picture());
     for bad in [b"text".to_vec(), too_large()] {
-        check_refused(house.cases.check_picture.run(bad).await, "invalid image");
+        check_refused(house.cases.check_picture.run(bad, None).await, "invalid image");
     }
     assert_eq!(house.memory.media.photos(), []);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mango_domain::model::{Password, PasswordHash, Rate, Subject, UserId, Visit};
+use mango_domain::model::{Client, Password, PasswordHash, Rate, Subject, UserId, Visit};
 use mango_domain::ports::Passwords;
 use mango_domain::usecases::{Ports, UseCases};
 use mango_domain::{Error, Failure};
@@ -28,11 +28,11 @@ struct Stuck;
 
 #[async_trait]
 impl Passwords for Stuck {
-    async fn hash(&self, _: Password) -> Result<PasswordHash, Failure> {
+    async fn hash(&self, _: Password, _: Client) -> Result<PasswordHash, Failure> {
         pending().await
     }
 
-    async fn verify(&self, _: Password, _: Option<PasswordHash>) -> Result<bool, Failure> {
+    async fn verify(&self, _: Password, _: Option<PasswordHash>, _: Client) -> Result<bool, Failure> {
         pending().await
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use mango_domain::Failure;
-use mango_domain::model::{Event, Grant, Password, PasswordHash, Principal, RefreshToken, Session, Visit};
+use mango_domain::model::{Client, Event, Grant, Password, PasswordHash, Principal, RefreshToken, Session, Visit};
 use mango_domain::ports::{Clock as _, Passwords};
 use mango_domain::usecases::UseCases;
 use mango_testkit::Memory;
@@ -75,11 +75,11 @@ struct Gullible {
 
 #[async_trait]
 impl Passwords for Gullible {
-    async fn hash(&self, _password: Password) -> Result<PasswordHash, Failure> {
+    async fn hash(&self, _password: Password, _: Client) -> Result<PasswordHash, Failure> {
         Ok(PasswordHash::new("$gullible".to_owned()))
     }
 
-    async fn verify(&self, _password: Password, hash: Option<PasswordHash>) -> Result<bool, Failure> {
+    async fn verify(&self, _password: Password, hash: Option<PasswordHash>, _: Client) -> Result<bool, Failure> {
         self.asked.lock().expect("a lock").push(hash);
         Ok(true)
     }
@@ -97,7 +97,7 @@ async fn every_login_compares_once() {
     let mut ports = house.memory.ports();
     ports.passwords = passwords.clone();
     let cases = UseCases::new(ports, Memory::POLICY);
-    cases.register.run(crate::account(1)).await.expect("register");
+    cases.register.run(crate::account(1), None).await.expect("register");
     for (typed, known) in [(phone(1).as_str(), true), (phone(2).as_str(), false), ("no phone", false)] {
         let result = cases.log_in.run(typed, password(1), Visit::default()).await;
         assert_eq!(result.is_ok(), known, "{typed}");

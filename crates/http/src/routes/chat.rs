@@ -6,10 +6,10 @@ use std::io;
 use actix_web::http::Method;
 use actix_web::http::header::ContentType;
 use actix_web::web::Bytes;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{Stream, StreamExt as _, stream};
 use mango_contract::chat::ChatReply;
-use mango_domain::model::{ChatId, Principal, Rate, Subject};
+use mango_domain::model::{ChatId, Held, Principal, Rate};
 use mango_domain::ports::ChatSelection;
 use mango_domain::usecases::list_chats::ListedChats;
 use mango_domain::{Error, Failure};
@@ -17,8 +17,8 @@ use mango_domain::{Error, Failure};
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, State};
 use crate::limits::Limit;
+use crate::peer;
 use crate::resource::resource;
-use crate::room::Held;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     config
@@ -35,8 +35,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     security(("login" = []), ("bearer" = [])),
     responses((status = 200, description = "All chats that the caller is in", body = [ChatReply]))
 )]
-pub(crate) async fn list_chats(state: State, caller: Caller) -> Result<HttpResponse, HttpError> {
-    list(&state, &caller, ChatSelection::All).await
+pub(crate) async fn list_chats(request: HttpRequest, state: State, caller: Caller) -> Result<HttpResponse, HttpError> {
+    list(&request, &state, &caller, ChatSelection::All).await
 }
 
 /// List your pinned chats
@@ -47,8 +47,12 @@ pub(crate) async fn list_chats(state: State, caller: Caller) -> Result<HttpRespo
     security(("login" = []), ("bearer" = [])),
     responses((status = 200, description = "The chats that the caller has pinned", body = [ChatReply]))
 )]
-pub(crate) async fn list_pinned_chats(state: State, caller: Caller) -> Result<HttpResponse, HttpError> {
-    list(&state, &caller, ChatSelection::Pinned).await
+pub(crate) async fn list_pinned_chats(
+    request: HttpRequest,
+    state: State,
+    caller: Caller,
+) -> Result<HttpResponse, HttpError> {
+    list(&request, &state, &caller, ChatSelection::Pinned).await
 }
 
 /// Look at a chat
@@ -66,14 +70,19 @@ pub(crate) async fn get_chat(state: State, caller: Caller<Id<ChatId>>) -> Result
     Ok(HttpResponse::Ok().json(ChatReply::seen_by(caller.principal.user, &chat)))
 }
 
-async fn list(state: &State, caller: &Caller, selection: ChatSelection) -> Result<HttpResponse, HttpError> {
+async fn list(
+    request: &HttpRequest,
+    state: &State,
+    caller: &Caller,
+    selection: ChatSelection,
+) -> Result<HttpResponse, HttpError> {
     let first = state.use_cases.list_chats.run(&caller.principal, selection).await?;
     if first.rest.is_empty() {
         return Ok(HttpResponse::Ok().json(replies(&caller.principal, &first)));
     }
     let reader = caller.principal;
     let chats = written(&reader, &first).map_err(|error| Error::Failed(Failure::broken("write a list", error)))?;
-    let held = state.answers.hold(Some(Subject::User(reader.user)), chats.len())?;
+    let held = state.answers.hold(peer::client(request), chats.len())?;
     let opening = Ok(Bytes::from(["[", &chats].concat()));
     let array = stream::once(ready(opening)).chain(following(state.clone(), reader, held, first.rest));
     Ok(HttpResponse::Ok().content_type(ContentType::json()).streaming(array))

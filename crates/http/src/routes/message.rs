@@ -11,6 +11,7 @@ use crate::answers;
 use crate::error::HttpError;
 use crate::extract::{Caller, Id, Json, Query, State};
 use crate::limits::Limit;
+use crate::peer;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -41,18 +42,19 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     )
 )]
 pub(crate) async fn list_messages(
+    request: HttpRequest,
     state: State,
     caller: Caller<(Id<ChatId>, Query<HistoryQuery>)>,
 ) -> Result<HttpResponse, HttpError> {
     let Caller { principal, rest: (Id(chat), Query(query)) } = caller;
-    let request = query.into_domain()?;
-    let page = state.use_cases.list_messages.run(&principal, chat, request).await?;
+    let asked = query.into_domain()?;
+    let page = state.use_cases.list_messages.run(&principal, chat, asked).await?;
     let size = answers::weight(&page.messages);
-    let link = link::next(chat, &request, &page);
+    let link = link::next(chat, &asked, &page);
     let reply = move || -> Vec<_> {
         page.messages.iter().map(|posted| MessageReply::seen_by(principal.user, posted)).collect()
     };
-    let mut response = answers::write(&state, principal.user, size, reply).await?;
+    let mut response = answers::write(&state, peer::client(&request), size, reply).await?;
     if let Some(link) = link.and_then(|link| link.parse().ok()) {
         response.headers_mut().insert(header::LINK, link);
     }

@@ -1,7 +1,7 @@
 //! Catching up without a socket.
 
 use actix_web::http::Method;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use mango_contract::sync::{SyncPayload, SyncReply};
 use mango_domain::model::Rate;
 
@@ -9,6 +9,7 @@ use crate::answers;
 use crate::error::HttpError;
 use crate::extract::{Caller, Json, State};
 use crate::limits::Limit;
+use crate::peer;
 use crate::resource::resource;
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
@@ -25,10 +26,15 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
     security(("login" = []), ("bearer" = [])),
     responses((status = 200, description = "What changed", body = SyncReply))
 )]
-pub(crate) async fn sync(state: State, caller: Caller<Json<SyncPayload>>) -> Result<HttpResponse, HttpError> {
-    let Caller { principal, rest: Json(request) } = caller;
-    let page = state.use_cases.sync.run(&principal, request).await?;
+pub(crate) async fn sync(
+    request: HttpRequest,
+    state: State,
+    caller: Caller<Json<SyncPayload>>,
+) -> Result<HttpResponse, HttpError> {
+    let Caller { principal, rest: Json(known) } = caller;
+    let page = state.use_cases.sync.run(&principal, known).await?;
     let last = page.chats.iter().filter_map(|changes| changes.chat.as_ref()?.last_message.as_ref());
     let size = answers::weight(page.chats.iter().flat_map(|changes| &changes.messages).chain(last));
-    answers::write(&state, principal.user, size, move || SyncReply::seen_by(principal.user, &page)).await
+    let reply = move || SyncReply::seen_by(principal.user, &page);
+    answers::write(&state, peer::client(&request), size, reply).await
 }

@@ -44,9 +44,13 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
         (status = 507, description = "There is no room to store the user or the photo"),
     )
 )]
-pub(crate) async fn create_user(state: State, request: Json<CreateUserRequest>) -> Result<HttpResponse, HttpError> {
-    let account = request.0;
-    let profile = state.change(|mango| async move { mango.register.run(account).await }).await?;
+pub(crate) async fn create_user(
+    request: HttpRequest,
+    state: State,
+    account: Json<CreateUserRequest>,
+) -> Result<HttpResponse, HttpError> {
+    let (account, address) = (account.0, peer::address(&request));
+    let profile = state.change(|mango| async move { mango.register.run(account, address).await }).await?;
     let location = format!("/user/{}", profile.user.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(UserReply::from(&profile)))
 }
@@ -124,8 +128,12 @@ pub(crate) async fn update_user(
         example = json!("iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNomMCwYAMABrYCYTBGkIoAAAAASUVORK5CYII=")
     ))
 )]
-pub(crate) async fn photo_to_base64(state: State, picture: Picture) -> Result<HttpResponse, HttpError> {
-    let picture = state.use_cases.check_picture.run(picture.0).await?;
+pub(crate) async fn photo_to_base64(
+    request: HttpRequest,
+    state: State,
+    picture: Picture,
+) -> Result<HttpResponse, HttpError> {
+    let picture = state.use_cases.check_picture.run(picture.0, peer::address(&request)).await?;
     let reply = state.uploads.work(picture.len(), move || serde_json::to_vec(&picture_reply(&picture))).await?;
     let reply = reply.map_err(|error| Error::Failed(Failure::broken("write a picture", error)))?;
     Ok(HttpResponse::Ok().content_type(mime::APPLICATION_JSON).body(reply))

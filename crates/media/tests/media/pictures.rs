@@ -6,6 +6,7 @@ use image::codecs::webp::WebPEncoder;
 use image::{
     DynamicImage, ExtendedColorType, Frame, GrayImage, ImageBuffer, ImageEncoder, ImageFormat, Luma, Rgb, RgbImage,
 };
+use mango_domain::model::Client;
 use mango_domain::ports::Images;
 use moxcms::ColorProfile;
 
@@ -307,5 +308,5 @@ async fn what_is_shrunk_has_no_seams() {
 #[tokio::test]
 async fn checking_gives_the_picture_back() {
     let picture = encode(quarters(64, 64), ImageFormat::Jpeg);
-    assert_eq!(processor().check(picture.clone()).await.unwrap(), picture);
+    assert_eq!(processor().check(picture.clone(), Client::default()).await.unwrap(), picture);
 }

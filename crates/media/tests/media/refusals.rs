@@ -1,6 +1,7 @@
 //! Pictures that are not taken, and the reasons that are given.
 
 use image::ImageFormat;
+use mango_domain::model::Client;
 use mango_domain::ports::{ImageError, Images};
 use mango_media::{ImageLimits, ImageProcessor, PoolSize};
 
@@ -8,8 +9,8 @@ use crate::samples::*;
 
 async fn refusal(limits: ImageLimits, picture: Vec<u8>) -> ImageError {
     let processor = ImageProcessor::new(limits, PoolSize::default());
-    let checked = processor.check(picture.clone()).await.err();
-    let processed = processor.process(picture).await.err();
+    let checked = processor.check(picture.clone(), Client::default()).await.err();
+    let processed = processor.process(picture, Client::default()).await.err();
     assert_eq!(format!("{checked:?}"), format!("{processed:?}"), "both must refuse alike");
     processed.expect("the picture must be refused")
 }
@@ -61,7 +62,7 @@ async fn truncated_files_are_refused_wherever_they_end() {
         ("lossless WebP", encode(picture.clone(), ImageFormat::WebP), 0),
         ("lossy WebP", lossy_webp(&picture), 0),
     ] {
-        processor().check(file.clone()).await.expect(what);
+        processor().check(file.clone(), Client::default()).await.expect(what);
         let whole = file.len() - end;
         for length in (0..whole).step_by(17).chain(whole - 20..whole) {
             check_not_a_picture(&format!("{what}, {length} of {} bytes", file.len()), &file[..length]).await;
@@ -85,7 +86,7 @@ async fn damaged_files_never_break_the_processor() {
         for at in (0..file.len()).step_by(file.len() / 60 + 1) {
             let mut damaged = file.clone();
             damaged[at] ^= 0xFF;
-            if let Err(error) = processor.process(damaged).await {
+            if let Err(error) = processor.process(damaged, Client::default()).await {
                 assert!(!matches!(error, ImageError::Failed(_)), "byte {at}: {error:?}");
             }
         }
@@ -109,5 +110,5 @@ async fn limits_are_told_with_their_numbers() {
     // Exactly at the limits it is taken.
     let bytes = u64::try_from(bytes).unwrap();
     let limits = ImageLimits { bytes, pixels: 2048, side: 64, memory: 6144 };
-    ImageProcessor::new(limits, PoolSize::default()).process(picture()).await.unwrap();
+    ImageProcessor::new(limits, PoolSize::default()).process(picture(), Client::default()).await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+use mango_domain::model::Client;
 use mango_domain::ports::{Images, PhotoSet};
 use mango_media::{ImageLimits, ImageProcessor, PoolSize};
 
@@ -91,7 +92,7 @@ pub(crate) fn processor() -> ImageProcessor {
 }
 
 pub(crate) async fn process(picture: Vec<u8>) -> PhotoSet {
-    processor().process(picture).await.unwrap()
+    processor().process(picture, Client::default()).await.unwrap()
 }
 
 /// The files of a photo, decoded.

@@ -1,6 +1,7 @@
 //! Pictures that are not looked at.
 
 use async_trait::async_trait;
+use mango_domain::model::Client;
 use mango_domain::ports::{ImageError, Images, PhotoSet};
 
 /// A picture of one pixel, a whole PNG that real adapters take too.
@@ -25,8 +26,8 @@ impl FakeImages {
 
 #[async_trait]
 impl Images for FakeImages {
-    async fn process(&self, picture: Vec<u8>) -> Result<PhotoSet, ImageError> {
-        let picture = self.check(picture).await?;
+    async fn process(&self, picture: Vec<u8>, by: Client) -> Result<PhotoSet, ImageError> {
+        let picture = self.check(picture, by).await?;
         let file = |name: &str| [name.as_bytes(), b" of ", &picture].concat();
         Ok(PhotoSet {
             original: file("original"),
@@ -36,7 +37,7 @@ impl Images for FakeImages {
         })
     }
 
-    async fn check(&self, picture: Vec<u8>) -> Result<Vec<u8>, ImageError> {
+    async fn check(&self, picture: Vec<u8>, _: Client) -> Result<Vec<u8>, ImageError> {
         const KINDS: [&[u8]; 4] = [b"\xFF\xD8\xFF", b"\x89PNG\r\n\x1a\n", b"RIFF", b"GIF8"];
         if picture.len() > Self::MAX {
             return Err(ImageError::TooLarge(format!("must have at most {} bytes", Self::MAX)));

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mango_domain::Failure;
 use mango_domain::model::{
-    ChatId, Credentials, Epoch, NewChat, NewSession, NewUser, PasswordHash, Phone, PhotoFile, PhotoId, PinToggle,
-    RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
+    ChatId, Client, Credentials, Epoch, NewChat, NewSession, NewUser, PasswordHash, Phone, PhotoFile, PhotoId,
+    PinToggle, RefreshHash, Renewal, Rotation, Session, SessionId, Timestamp, User, UserBrief, UserChange, UserId,
 };
 use mango_domain::ports::{
     Announcer, ChatPage, ChatSelection, Chats, CreateChatError, CreateUserError, CreatedChat, ImageError, Images,
@@ -125,11 +125,11 @@ impl Users for Failing {
 
 #[async_trait]
 impl Images for Failing {
-    async fn process(&self, _: Vec<u8>) -> Result<PhotoSet, ImageError> {
+    async fn process(&self, _: Vec<u8>, _: Client) -> Result<PhotoSet, ImageError> {
         Err(self.failure().into())
     }
 
-    async fn check(&self, _: Vec<u8>) -> Result<Vec<u8>, ImageError> {
+    async fn check(&self, _: Vec<u8>, _: Client) -> Result<Vec<u8>, ImageError> {
         Err(self.failure().into())
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use mango_domain::Failure;
-use mango_domain::model::{Password, PasswordHash};
+use mango_domain::model::{Client, Password, PasswordHash};
 use mango_domain::ports::Passwords;
 use mango_testkit::memory::PlainPasswords;
 use tokio::sync::Semaphore;
@@ -33,14 +33,14 @@ impl Gate {
 
 #[async_trait]
 impl Passwords for Gate {
-    async fn hash(&self, password: Password) -> Result<PasswordHash, Failure> {
+    async fn hash(&self, password: Password, by: Client) -> Result<PasswordHash, Failure> {
         self.entered.add_permits(1);
         self.open.acquire().await.unwrap().forget();
-        PlainPasswords.hash(password).await
+        PlainPasswords.hash(password, by).await
     }
 
-    async fn verify(&self, password: Password, hash: Option<PasswordHash>) -> Result<bool, Failure> {
-        PlainPasswords.verify(password, hash).await
+    async fn verify(&self, password: Password, hash: Option<PasswordHash>, by: Client) -> Result<bool, Failure> {
+        PlainPasswords.verify(password, hash, by).await
     }
 
     fn is_outdated(&self, hash: &PasswordHash) -> bool {
