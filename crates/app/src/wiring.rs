@@ -7,14 +7,14 @@ use std::time::Duration;
 use anyhow::anyhow;
 use async_trait::async_trait;
 use mango_domain::error::chain;
-use mango_domain::model::{Rate, Subject};
+use mango_domain::model::{Rate, Room, Subject};
 use mango_domain::ports::{Clock, Random};
 use mango_domain::usecases::{Policy, Ports, UseCases};
 use mango_http::{Answers, Bodies, BodyLimits, Changes, CorsPolicy, FailedCheck, HttpState, Readiness, SecureCookies};
 use mango_media::{FileMedia, ImageLimits, ImageProcessor};
 use mango_persistence::Database;
 use mango_security::{Argon2Passwords, GovernedRates, JwtTokens, KeyRing, PoolSize};
-use mango_socketio::{Hub, MemoryPresence, Places};
+use mango_socketio::{Hub, MemoryPresence};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::QueuedAudit;
 use crate::config::{CookieSecure, CorsOrigins, Settings};
+use crate::descriptors::Allotment;
 use crate::server::{Doors, Origins, Sockets};
 use crate::system::{OsRandom, SystemClock};
 use crate::{access, descriptors, heavy, keys};
@@ -110,6 +111,7 @@ pub fn wire(
     let use_cases = Arc::new(UseCases::new(ports, policy));
     hub.attach(use_cases.clone(), clock);
 
+    let allotment = Allotment::of(descriptors::soft_limit(), settings.database_pool.get());
     let stopping = CancellationToken::new();
     let readiness = DatabaseReadiness { database: database.clone(), stopping: stopping.clone() };
     let http = HttpState {
@@ -120,6 +122,7 @@ pub fn wire(
         uploads: Bodies::new(BodyLimits::up_to(settings.max_body)),
         calls: Bodies::new(BodyLimits::up_to(settings.max_body.min(BodyLimits::CALL))),
         answers: Answers::new(Answers::ROOM),
+        files: Room::new(allotment.photos),
         changes: Changes::on(Handle::current()),
         settings: http_settings(settings),
     };
@@ -130,20 +133,25 @@ pub fn wire(
         origins: origins(settings),
         bodies: Bodies::new(BodyLimits::up_to(socket_options.max_message)),
         proxies: settings.trusted_proxies.clone(),
-        places: Places::new(settings.max_sockets_per_address.get()),
-        connections: Places::new(connections(settings, descriptors::soft_limit())),
+        places: shared_out(settings, allotment).at_most(settings.max_sockets_per_address.get()),
+        connections: shared_out(settings, allotment).at_most(connections(settings)),
         admit: Box::new(move |client| use_cases.limit.take(Rate::Connect, Subject::Address(client))),
     };
     let sockets = Sockets::new(service, doors);
     Ok(Wired { http, sockets, hub, use_cases: wired, keys, audit, stopping })
 }
 
-/// How many connections an address may have: as set, or else enough for the sockets that it may have and as many requests, but no more
-/// than half of the files that the process may have open.
-fn connections(settings: &Settings, files: Option<u64>) -> usize {
+/// The places for connections, or for sockets. An operator who lets an address have more of them than its share means that, as for load tests.
+fn shared_out(settings: &Settings, Allotment { connections, .. }: Allotment) -> Room {
+    let set = settings.max_connections_per_address.map_or(0, NonZeroUsize::get);
+    if set > connections / 4 { Room::unshared(connections) } else { Room::new(connections) }
+}
+
+/// How many connections an address may have, however much room there is: as set, or else enough for the sockets that it may have and as many
+/// requests.
+fn connections(settings: &Settings) -> usize {
     let twice = settings.max_sockets_per_address.get().saturating_mul(2);
-    let half = files.and_then(|files| usize::try_from(files / 2).ok()).unwrap_or(usize::MAX);
-    settings.max_connections_per_address.map_or_else(|| twice.min(half).max(1), NonZeroUsize::get)
+    settings.max_connections_per_address.map_or(twice, NonZeroUsize::get)
 }
 
 fn http_settings(settings: &Settings) -> mango_http::Settings {
@@ -206,19 +214,25 @@ impl Readiness for DatabaseReadiness {
 
 #[cfg(test)]
 mod tests {
+    use mango_domain::model::Client;
+
     use super::*;
 
     #[test]
-    fn an_address_has_at_most_half_of_the_files_unless_it_is_set_otherwise() {
+    fn an_address_has_twice_as_many_connections_as_sockets_unless_it_is_set_otherwise() {
         let load = |set: &[(&str, &str)]| {
             let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             Settings::load(set, None).unwrap().settings
         };
-        let defaults = load(&[]);
-        for (files, most) in [(None, 10_000), (Some(1 << 20), 10_000), (Some(1024), 512), (Some(1), 1)] {
-            assert_eq!(connections(&defaults, files), most, "{files:?}");
-        }
-        assert_eq!(connections(&load(&[("MANGO_MAX_SOCKETS_PER_ADDRESS", "7")]), Some(1024)), 14);
-        assert_eq!(connections(&load(&[("MANGO_MAX_CONNECTIONS_PER_ADDRESS", "1000")]), Some(1024)), 1000);
+        let held = |set: &[(&str, &str)]| {
+            let room = shared_out(&load(set), Allotment { connections: 400, photos: 400 });
+            (1..=400).rev().find(|count| room.has(Client::at(Some([192, 0, 2, 1].into())), *count))
+        };
+        assert_eq!(held(&[]), Some(100));
+        assert_eq!(held(&[("MANGO_MAX_CONNECTIONS_PER_ADDRESS", "100")]), Some(100));
+        assert_eq!(held(&[("MANGO_MAX_CONNECTIONS_PER_ADDRESS", "101")]), Some(400));
+        assert_eq!(connections(&load(&[])), 10_000);
+        assert_eq!(connections(&load(&[("MANGO_MAX_SOCKETS_PER_ADDRESS", "7")])), 14);
+        assert_eq!(connections(&load(&[("MANGO_MAX_CONNECTIONS_PER_ADDRESS", "1000")])), 1000);
     }
 }

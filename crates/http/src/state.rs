@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use mango_domain::model::Room;
 use mango_domain::ports::Media;
 use mango_domain::usecases::UseCases;
 
@@ -26,6 +27,8 @@ pub struct HttpState {
     pub calls: Bodies,
     /// Holds the answers until they are read.
     pub answers: Answers,
+    /// How many photos may be read from their files at once.
+    pub files: Room,
     /// Where changes run to their end.
     pub changes: Changes,
     /// What an operator can set.

@@ -17,9 +17,8 @@ use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 use mango_contract::Problem;
 use mango_domain::Error;
-use mango_domain::model::{Standing, Subject};
+use mango_domain::model::{Client, Held, Room, Standing};
 use mango_http::{Bodies, TrustedProxies};
-use mango_socketio::{Place, Places};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,18 +45,19 @@ pub struct Doors {
     pub polls: Box<Polls>,
     /// Counts a client that opens a socket.
     pub admit: Box<Admit>,
-    /// How many sockets may be open from one address.
-    pub places: Places<IpAddr>,
-    /// How many connections may be open from one address, whatever they are for. Trusted proxies may have as many as they like.
-    pub connections: Places<IpAddr>,
+    /// How many sockets may be open, and how many of them from one address.
+    pub places: Room,
+    /// How many connections may be open, whatever they are for, and how many of them from one address. Trusted proxies may have as many as
+    /// there is room for.
+    pub connections: Room,
 }
 
-/// A place among the connections of an address, if they are counted. A connection has it as long as it is open, whoever serves it.
-pub(super) type Stand = Option<Place<IpAddr>>;
+/// A place among the connections. A connection has it as long as it is open, whoever serves it.
+pub(super) type Stand = Option<Held>;
 
-/// A place. A WebSocket connection has it as long as it is open; a session that began with long-polling keeps it among what it was
+/// A place among the sockets. A WebSocket connection has it as long as it is open; a session that began with long-polling keeps it among what it was
 /// opened with.
-pub(super) type Seat = Arc<Place<IpAddr>>;
+pub(super) type Seat = Arc<Held>;
 
 /// When to try again, for whoever finds no place.
 const COME_BACK: Duration = Duration::from_secs(5);
@@ -156,12 +156,11 @@ impl Sockets {
     /// Lets an address open another connection.
     ///
     /// # Errors
-    /// When it has too many.
+    /// When it has too many, or all have.
     pub(super) fn accept(&self, peer: Option<SocketAddr>) -> io::Result<Stand> {
         let doors = &self.shared.doors;
-        let peer = peer.map(|peer| peer.ip().to_canonical());
-        let Some(peer) = peer.filter(|peer| !doors.proxies.contains(*peer)) else { return Ok(None) };
-        let stand = doors.connections.take(Subject::prefix(peer));
+        let peer = peer.map(|peer| peer.ip().to_canonical()).filter(|peer| !doors.proxies.contains(*peer));
+        let stand = doors.connections.hold(Client::at(peer), 1);
         if stand.is_none() {
             metrics::counter!("mango_connections_refused_total").increment(1);
         }
@@ -177,7 +176,7 @@ impl Sockets {
         if let Some(retry_after) = standing.and_then(|standing| standing.retry_after) {
             return (Err(Problem::from(&Error::TooMany { retry_after })), standing);
         }
-        match doors.places.take(Subject::prefix(client)) {
+        match doors.places.hold(Client::at(Some(client)), 1) {
             Some(place) => (Ok(Some(Arc::new(place))), standing),
             // How often it may be tried has nothing to do with this.
             None => (Err(Problem::too_many("too many sockets are open from this address", COME_BACK)), None),

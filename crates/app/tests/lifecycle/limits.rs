@@ -1,12 +1,13 @@
 //! The limits of the binary on how often one may do something.
 
+use std::process::Command;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt as _;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::client::{Socket, User};
 use crate::support::Server;
@@ -253,4 +254,46 @@ async fn an_address_has_only_so_many_connections_and_silent_ones_do_not_fill_the
     let metrics = tokio::time::timeout(crate::SOON, metrics).await.unwrap();
     let refused = metrics.lines().find_map(|line| line.strip_prefix("mango_connections_refused_total "));
     assert!(refused.unwrap().parse::<u64>().unwrap() >= 1, "{metrics}");
+}
+
+/// A connection from an address of this machine that has been answered, if it is.
+#[cfg(target_os = "linux")]
+async fn answered(server: &Server, from: [u8; 4]) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let mut stream = socket.connect(crate::address(server)).await.unwrap();
+    let asked = stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.is_ok();
+    let mut first = [0; 12];
+    let is_answered = asked && tokio::time::timeout(crate::SOON, stream.read_exact(&mut first)).await.unwrap().is_ok();
+    is_answered.then_some(stream)
+}
+
+/// Few addresses do not use up the files that the process may have open.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn connections_from_some_addresses_leave_some_for_others() {
+    let mango = Server::command(&[]);
+    let mut shell = Command::new("sh");
+    // That is 120 connections.
+    shell.args(["-c", "ulimit -n 256; exec \"$0\" serve"]).arg(mango.get_program());
+    for (name, value) in mango.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let server = Server::launch(shell);
+    let mut held = Vec::new();
+    for attacker in 2..=8 {
+        let before = held.len();
+        while let Some(stream) = answered(&server, [127, 0, 0, attacker]).await {
+            held.push(stream);
+        }
+        assert!((1..=30).contains(&(held.len() - before)), "{} from one address", held.len() - before);
+    }
+    assert!(answered(&server, [127, 0, 0, 9]).await.is_some());
+    let ada = User::sign_up(server.url(), "+31612345678", None).await;
+    let _socket = Socket::connect(server.url(), &ada).await;
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.id())).unwrap().count();
+    assert!(open < 200, "{open}");
 }

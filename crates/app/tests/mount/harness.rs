@@ -10,8 +10,8 @@ use actix_web::{App, HttpMessage as _, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, TryFutureExt};
 use mango::server::{Doors, Options, Origins, Running, Sockets, Stopped, listen, mount};
+use mango_domain::model::Room;
 use mango_http::{Bodies, BodyLimits, Routine, TrustedProxies};
-use mango_socketio::Places;
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, SocketRef};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -50,26 +50,20 @@ impl Mounted {
     }
 
     pub fn with(origins: Origins, bodies: BodyLimits, options: Options) -> Self {
-        Self::behind(TRUSTED, Places::new(usize::MAX), origins, bodies, options)
+        Self::behind(TRUSTED, Room::new(usize::MAX), origins, bodies, options)
     }
 
     /// With no place for a connection of anybody but the trusted proxy.
     pub fn with_no_places(origins: Origins) -> Self {
-        Self::behind(TRUSTED, Places::new(0), origins, BodyLimits::up_to(MAX_PAYLOAD), OPTIONS)
+        Self::behind(TRUSTED, Room::new(usize::MAX).at_most(0), origins, BodyLimits::up_to(MAX_PAYLOAD), OPTIONS)
     }
 
     /// For so many connections of an address, of which nobody is a trusted proxy.
     pub fn with_connections(most: usize, options: Options) -> Self {
-        Self::behind("", Places::new(most), Origins::Any, BodyLimits::up_to(MAX_PAYLOAD), options)
+        Self::behind("", Room::new(usize::MAX).at_most(most), Origins::Any, BodyLimits::up_to(MAX_PAYLOAD), options)
     }
 
-    fn behind(
-        proxies: &str,
-        connections: Places<IpAddr>,
-        origins: Origins,
-        bodies: BodyLimits,
-        options: Options,
-    ) -> Self {
+    fn behind(proxies: &str, connections: Room, origins: Origins, bodies: BodyLimits, options: Options) -> Self {
         let builder = SocketIo::builder().req_path("/ws/socket.io").max_payload(u64::try_from(MAX_PAYLOAD).unwrap());
         let (service, io) = builder.build_svc();
         io.ns("/", async |socket: SocketRef| {
@@ -90,7 +84,7 @@ impl Mounted {
                 proxies,
                 polls: Box::new(|session| session != UNKNOWN),
                 admit: Box::new(|_| None),
-                places: Places::new(usize::MAX),
+                places: Room::new(usize::MAX),
                 connections,
             },
         );

@@ -1,25 +1,35 @@
 //! The files of photos.
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_files::NamedFile;
-use actix_web::body::MessageBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::mime::Mime;
 use actix_web::{HttpRequest, HttpResponse, web};
-use mango_domain::model::{PhotoFile, PhotoId};
+use bytes::Bytes;
+use mango_domain::model::{Held, PhotoFile, PhotoId};
 use mango_domain::{Error, Failure};
 
 use crate::error::HttpError;
 use crate::extract::State;
 use crate::limits::Limit;
+use crate::peer;
 use crate::resource::resource;
 
 /// The pictures under a name never change.
 const FOREVER: &str = "public, max-age=31536000, immutable";
+
+const SERVE: &str = "serve photo";
+
+/// When to try again, for whoever finds too many files open.
+const COME_BACK: Duration = Duration::from_secs(2);
 
 pub(super) fn configure(config: &mut web::ServiceConfig) {
     let photo = resource("/{photo}/{file}", [(Method::GET, Limit::Free, web::route().to(get_photo))]);
@@ -82,6 +92,7 @@ fn is_one_range(range: &HeaderValue) -> bool {
         (status = 404, description = "There is no such photo"),
         (status = 412, description = "It is not what `If-Match` or `If-Unmodified-Since` asks for"),
         (status = 416, description = "It has no such bytes"),
+        (status = 503, description = "Too many photos are being read, by all or by you: `Retry-After` says when to try again"),
     )
 )]
 pub(crate) async fn get_photo(
@@ -93,6 +104,9 @@ pub(crate) async fn get_photo(
     let photo = PhotoId::parse(&path.0).ok_or_else(missing)?;
     let file = PhotoFile::parse(&path.1).ok_or_else(missing)?;
     let path = state.media.path(&photo, file);
+    // A file that a client takes its time to read is open until then, and the process may have only so many.
+    let busy = || HttpError::Domain(Failure::busy(SERVE, COME_BACK).into());
+    let place = state.files.hold(peer::client(&request), 1).ok_or_else(busy)?;
     let opened = match web::block(move || NamedFile::open(path)).await {
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
@@ -104,9 +118,27 @@ pub(crate) async fn get_photo(
     if !response.status().is_client_error() {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(FOREVER));
     }
-    Ok(response)
+    Ok(response.map_body(|_, body| BoxBody::new(Opened { body, _place: place })))
+}
+
+/// The rest of a file that is open, with its place among those.
+struct Opened {
+    body: BoxBody,
+    _place: Held,
+}
+
+impl MessageBody for Opened {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
+    }
 }
 
 fn broken(error: impl std::error::Error + Send + Sync + 'static) -> HttpError {
-    Error::Failed(Failure::broken("serve photo", error)).into()
+    Error::Failed(Failure::broken(SERVE, error)).into()
 }

@@ -1,9 +1,14 @@
 //! The files of photos.
 
-use mango_domain::model::PhotoFile;
+use std::time::{Duration, Instant};
+
+use mango_domain::model::{PhotoFile, Room};
 use mango_domain::ports::{Media as _, PhotoSet};
+use mango_http::TrustedProxies;
 use mango_testkit::build;
 use reqwest::Method;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpSocket;
 
 use crate::support::{Server, raw};
 
@@ -33,6 +38,45 @@ async fn each_file_is_served_with_its_type_for_ever() {
         assert_eq!(file.header("content-encoding"), None);
         assert_eq!(file.header("content-disposition"), None);
         assert_eq!(file.body.len(), 1000);
+    }
+}
+
+/// A photo that nobody reads keeps a file open, and the process may have only so many.
+#[actix_web::test]
+async fn unread_photos_leave_files_for_others() {
+    let server = Server::with(|state| {
+        // One for an address, and one more for the next.
+        state.files = Room::new(7);
+        state.settings.trusted_proxies = TrustedProxies::parse("127.0.0.1").unwrap();
+    })
+    .await;
+    let photo = build::photo(0xAB);
+    let large = vec![0xFF; 16 << 20];
+    server
+        .memory
+        .media
+        .put(&photo, PhotoSet { original: large, square400: vec![], square100: vec![], square50: vec![] })
+        .await
+        .unwrap();
+    let path = format!("/static/{photo}/original.jpeg");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut unread = socket.connect(server.address).await.unwrap();
+    unread.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    unread.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200");
+
+    let get = |from: &str| {
+        let request = server.request(Method::GET, &path).header("range", "bytes=0-9");
+        server.send(request.header("x-forwarded-for", from))
+    };
+    get("127.0.0.1").await.assert_problem(503, "unavailable");
+    assert_eq!(get("192.0.2.1").await.status, 206);
+    let begun = Instant::now();
+    drop(unread);
+    while get("127.0.0.1").await.status == 503 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the file was not closed");
     }
 }
 

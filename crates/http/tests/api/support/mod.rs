@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use async_trait::async_trait;
-use mango_domain::model::{ChatId, UserId};
+use mango_domain::model::{ChatId, Room, UserId};
 use mango_domain::usecases::{Ports, UseCases};
 use mango_http::{Answers, Bodies, BodyLimits, Changes, FailedCheck, HttpState, Readiness, Settings};
 use mango_testkit::build;
@@ -63,6 +63,7 @@ pub fn state(ports: Ports) -> HttpState {
         uploads: Bodies::new(BodyLimits::up_to(16 * 1024 * 1024)),
         calls: Bodies::new(BodyLimits::up_to(BodyLimits::CALL)),
         answers: Answers::new(Answers::ROOM),
+        files: Room::new(1000),
         changes: Changes::on(Handle::current()),
         settings: Settings::default(),
     }
