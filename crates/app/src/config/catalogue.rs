@@ -247,7 +247,7 @@ pub const MAX_SOCKETS_PER_ADDRESS: Setting = Setting {
 pub const MAX_CONNECTIONS_PER_ADDRESS: Setting = Setting {
     name: "MANGO_MAX_CONNECTIONS_PER_ADDRESS",
     default: "",
-    help: "most connections from one address; without it, twice MANGO_MAX_SOCKETS_PER_ADDRESS, but at most half of the files that may be open",
+    help: "most connections from one address; without it, twice MANGO_MAX_SOCKETS_PER_ADDRESS, but at most its share of the files that may be open",
     allowed: "a whole number from 1 to 1000000",
     secret: false,
 };

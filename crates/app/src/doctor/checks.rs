@@ -12,6 +12,7 @@ use mango_domain::ports::Clock;
 use mango_persistence::{Database, DatabaseUrl, MigrationStatus};
 
 use crate::config::{self, Settings};
+use crate::descriptors::Allotment;
 use crate::system::SystemClock;
 use crate::{access, descriptors, keys, probe, wiring};
 
@@ -41,7 +42,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<Named> {
         ("data folder", folder(&settings.data_dir)),
         ("media folder", media(settings, in_use)),
         ("free space", free_space(&settings.data_dir)),
-        ("open files", open_files(descriptors::hard_limit())),
+        ("open files", open_files(descriptors::hard_limit(), settings.database_pool.get())),
         ("signing key", signing_key(settings, in_use)),
     ];
     findings.extend(of_database);
@@ -124,14 +125,16 @@ fn judge_space(bytes: u64) -> Finding {
 }
 
 /// Every socket takes one.
-fn open_files(limit: Option<u64>) -> Finding {
+fn open_files(limit: Option<u64>, database: usize) -> Finding {
+    let Allotment { connections, photos } = Allotment::of(limit, database);
+    let of_those = format!("{connections} connections and {photos} photos that are being read among them");
     match limit {
         None => Finding::ok("as many as there is memory for"),
         Some(limit) if limit < descriptors::FEW => Finding::warn(
-            format!("only {limit} files and connections may be open at once"),
+            format!("only {limit} may be open at once, {of_those}"),
             "raise the hard limit: LimitNOFILE= of systemd, ulimits of a container, or ulimit -Hn",
         ),
-        Some(limit) => Finding::ok(format!("{limit} may be open at once, connections included")),
+        Some(limit) => Finding::ok(format!("{limit} may be open at once, {of_those}")),
     }
 }
 

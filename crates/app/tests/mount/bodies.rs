@@ -28,7 +28,8 @@ fn head(length: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_sent_polling_bodies_hold_no_more_together_than_there_is_room_for() {
-    let room = 2 * MAX_PAYLOAD;
+    // A quarter of it is for small bodies, as these are, which is four of them.
+    let room = 16 * MAX_PAYLOAD;
     let mounted = Mounted::with(Origins::Any, BodyLimits { room, ..BodyLimits::up_to(MAX_PAYLOAD) }, OPTIONS);
     let client = reqwest::Client::new();
     let session = mounted.session(&mounted.poll(&client).await);
@@ -48,7 +49,7 @@ async fn half_sent_polling_bodies_hold_no_more_together_than_there_is_room_for()
     };
     assert!(refused.0.starts_with("HTTP/1.1 503"), "{refused:?}");
     assert!(refused.0.contains("retry-after: 5") && refused.0.contains("application/problem+json"), "{refused:?}");
-    assert!(held.len() <= 2, "{} of them are being read", held.len());
+    assert!(held.len() <= 4, "{} of them are being read", held.len());
 
     drop(held);
     let again = async {
