@@ -12,6 +12,7 @@ use mango_http::{Exchange, UNMATCHED};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::last::Last;
 use super::patience::Patience;
 use super::refusal;
 use super::sockets::{Sockets, Stand};
@@ -26,6 +27,7 @@ pub(super) struct Connection {
     stand: Stand,
     sockets: Sockets,
     patience: Patience,
+    last: Last,
     /// Whether anything ever came.
     is_heard: bool,
 }
@@ -33,12 +35,18 @@ pub(super) struct Connection {
 impl Connection {
     /// `request_timeout` is how long a request may take from its first byte to that of its answer, unless it keeps coming.
     pub fn new(socket: TcpStream, stand: Stand, sockets: Sockets, request_timeout: Duration) -> Self {
-        Self { socket: Some(socket), stand, sockets, patience: Patience::new(request_timeout), is_heard: false }
+        let patience = Patience::new(request_timeout);
+        Self { socket: Some(socket), stand, sockets, patience, last: Last::default(), is_heard: false }
     }
 
     /// The socket and its place, if it was not refused.
     pub fn into_socket(self) -> Option<(TcpStream, Stand)> {
         Some((self.socket?, self.stand))
+    }
+
+    /// How far it has come.
+    pub const fn last(&self) -> &Last {
+        &self.last
     }
 
     fn socket(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -124,6 +132,13 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // By now the answer to the last request is written.
+        if self.last.is_over()
+            && let Some(socket) = self.socket.take()
+        {
+            let stand = self.stand.take();
+            refusal::close(&self.sockets, (socket, stand), BytesMut::new());
+        }
         self.socket()?.poll_flush(cx)
     }
 

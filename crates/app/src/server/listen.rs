@@ -1,5 +1,6 @@
 //! The server of the port.
 
+use std::future::pending;
 use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -8,12 +9,15 @@ use actix_codec::Framed;
 use actix_http::body::MessageBody;
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Request, Response, h1};
-use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_service::{
+    IntoServiceFactory, Service as _, ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config,
+};
 use actix_web::Error;
 use actix_web::dev::AppConfig;
 use tokio::net::TcpStream;
 
 use super::connection::Connection;
+use super::last::Last;
 use super::shutdown::Running;
 use super::sockets::Sockets;
 use super::upgrade;
@@ -83,6 +87,19 @@ where
             let draining = draining.clone();
             let (sockets, upgraded) = (sockets.clone(), sockets.clone());
             let app = app().into_factory().map_err(|error| error.into().error_response());
+            // The default is used for requests of HTTP/1.0 without a host alone.
+            let app = map_config(app, |()| AppConfig::default());
+            let app = apply_fn_factory(app, |request: Request, app| {
+                let is_over = request.conn_data::<Last>().is_some_and(|last| !last.allows(&request));
+                let answer = (!is_over).then(|| app.call(request));
+                async move {
+                    match answer {
+                        Some(answer) => answer.await,
+                        // The connection is closed as soon as what was answered before is written.
+                        None => pending().await,
+                    }
+                }
+            });
             let http = HttpService::build()
                 .keep_alive(KEEP_ALIVE)
                 .client_request_timeout(options.head_timeout)
@@ -96,8 +113,10 @@ where
                     upgrade::take(&upgraded, &request, framed);
                     std::future::ready(Ok::<_, Error>(()))
                 }))
-                // The default is used for requests of HTTP/1.0 without a host alone.
-                .h1(map_config(app, |()| AppConfig::default()));
+                .on_connect_ext(|connection: &Connection, data| {
+                    data.insert(connection.last().clone());
+                })
+                .h1(app);
             let connect = fn_service(move |socket: TcpStream| {
                 let peer = socket.peer_addr().ok();
                 // One too many is closed as it is: even an answer would cost more than the connection did.

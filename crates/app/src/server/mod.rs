@@ -10,6 +10,7 @@
 
 mod connection;
 mod head;
+mod last;
 mod listen;
 mod origin;
 mod patience;

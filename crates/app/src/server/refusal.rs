@@ -25,11 +25,16 @@ pub(super) fn spawn(
     mut pending: BytesMut,
     answer: HttpResponse,
 ) {
+    write(&mut pending, answer);
+    close(sockets, (socket, stand), pending);
+}
+
+/// The same without an answer.
+pub(super) fn close(sockets: &Sockets, (socket, stand): (TcpStream, Stand), pending: BytesMut) {
     let socket = match socket.into_std() {
         Ok(socket) => socket,
         Err(error) => return tracing::debug!(%error, "a connection was lost before it was refused"),
     };
-    write(&mut pending, answer);
     let open = sockets.tracker().token();
     sockets.runtime().spawn(async move {
         let _held = (open, stand);

@@ -41,7 +41,11 @@ const COME_BACK: Duration = Duration::from_secs(1);
 /// Actix calls the hook for everything with `Upgrade: websocket` and for every CONNECT, wherever it goes.
 pub(super) fn take(sockets: &Sockets, request: &Request, framed: Framed<Connection, h1::Codec>) {
     let parts = framed.into_parts();
+    let is_over = !parts.io.last().allows(request);
     let Some((socket, stand)) = parts.io.into_socket() else { return };
+    if is_over {
+        return refusal::close(sockets, (socket, stand), parts.write_buf);
+    }
     let client = sockets.client(request.peer_addr(), request.headers());
     let (admitted, standing) = match judge(sockets, request) {
         Ok(()) => sockets.admit(client, request.uri().query()),

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::{Mounted, OPTIONS, SOON, echo, join, response};
+use crate::harness::{Mounted, OPTIONS, SOCKET, SOON, echo, join, response};
 
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -88,4 +88,30 @@ async fn a_trusted_proxy_has_as_many_as_it_likes() {
     for _ in 0..3 {
         assert!(is_answered(&mut mounted.connect().await).await);
     }
+}
+
+/// What is sent behind a request after which the connection is to be closed might have been put there by somebody else, before a proxy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_answered_behind_the_last_request_of_a_connection() {
+    let mounted = Mounted::start(Origins::Any);
+    let upgrade = format!(
+        "GET {SOCKET} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let hello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (requests, expected) in [
+        (["GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", hello, hello], 1),
+        (["GET /hello HTTP/1.0\r\nHost: a\r\n\r\n", hello, hello], 1),
+        ([hello, "GET /hello HTTP/1.0\r\nHost: a\r\n\r\n", &upgrade], 2),
+        (["GET /hello HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", hello, "GET /hello HTTP/1.0\r\n\r\n"], 3),
+    ] {
+        let mut stream = mounted.connect().await;
+        stream.write_all(requests.concat().as_bytes()).await.unwrap();
+        let mut answers = Vec::new();
+        timeout(SOON, stream.read_to_end(&mut answers)).await.unwrap().unwrap();
+        let answers = String::from_utf8(answers).unwrap();
+        assert_eq!(answers.matches("HTTP/1.").count(), expected, "{requests:?}: {answers}");
+        assert!(answers.ends_with("hello"), "{answers}");
+    }
+    assert_eq!(mounted.stop().await, Stopped::Clean);
 }
