@@ -53,6 +53,9 @@ pub(crate) trait Commit: Send + Sync + 'static {
 
     /// The chats that these creations made, once nothing that was begun is still being committed to them.
     async fn made_by(&self, creations: Vec<Creation>) -> Result<Vec<(Creation, CreatedChat)>, Fault>;
+
+    /// How the pins of these members of chats are, once nothing that was begun is still being committed to them.
+    async fn pins(&self, of: Vec<(ChatId, UserId)>) -> Result<Vec<PinToggle>, Fault>;
 }
 
 /// A change on its way, and where whoever asked for it waits.
@@ -83,6 +86,7 @@ impl Writers {
                     publisher,
                     doubts: HashMap::new(),
                     unborn: HashMap::new(),
+                    pins: HashMap::new(),
                     resolve_at: Instant::now(),
                 };
                 let task = async move {
@@ -163,6 +167,8 @@ struct Writer {
     doubts: HashMap<ChatId, Arc<dyn Events>>,
     /// Creations of which it is not known whether they made a chat, and where to tell of that.
     unborn: HashMap<Creation, Arc<dyn Events>>,
+    /// Pins of which it is not known whether they are set, and where to tell of that.
+    pins: HashMap<(ChatId, UserId), Arc<dyn Events>>,
     /// When to ask the database about them.
     resolve_at: Instant,
 }
@@ -254,6 +260,8 @@ impl Writer {
         let events = Arc::clone(&announcer.events);
         if let Some(creation) = change.creation() {
             self.unborn.insert(creation, events);
+        } else if let Change::Pin(NewPin { chat, user, .. }) = change {
+            self.pins.insert((*chat, *user), events);
         } else if let Some(chat) = change.chat() {
             self.doubts.insert(chat, events);
         }
@@ -261,7 +269,7 @@ impl Writer {
     }
 
     fn is_in_doubt(&self) -> bool {
-        !self.doubts.is_empty() || !self.unborn.is_empty()
+        !self.doubts.is_empty() || !self.unborn.is_empty() || !self.pins.is_empty()
     }
 
     /// Has those told who do not know what was committed, once the database can say.
@@ -272,7 +280,8 @@ impl Writer {
         }
     }
 
-    /// Has the members of chats that prove to have been created told of them, and then those of chats in doubt to catch up.
+    /// Has the members of chats that prove to have been created told of them, then those of chats in doubt to catch up, and then users how
+    /// their pins are: a pin is no change of its chat, so that nobody would learn of it by catching up with that.
     async fn ask(&mut self) -> Result<(), Fault> {
         if !self.unborn.is_empty() {
             let made = self.commit.made_by(self.unborn.keys().copied().collect()).await?;
@@ -291,6 +300,14 @@ impl Writer {
                 }
             }
             self.doubts.clear();
+        }
+        if !self.pins.is_empty() {
+            for pin in self.commit.pins(self.pins.keys().copied().collect()).await? {
+                if let Some(events) = self.pins.get(&(pin.chat, pin.user)) {
+                    self.publish(Settled::tell(Some(Event::PinToggled { pin }), events)).await;
+                }
+            }
+            self.pins.clear();
         }
         Ok(())
     }

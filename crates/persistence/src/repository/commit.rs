@@ -1,6 +1,6 @@
 //! The committing of groups of changes, each group in one transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,10 +8,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use diesel_async::pooled_connection::deadpool::Pool;
 use futures_util::FutureExt;
-use mango_domain::model::{ChatId, Timestamp, UserId, Version};
+use mango_domain::model::{ChatId, PinToggle, Timestamp, UserId, Version};
 use mango_domain::ports::CreatedChat;
 
-use super::super::schema::{chats, members, users};
+use super::super::schema::{chats, members, pins, users};
 use super::super::{Conn, append, bounded_here, transaction};
 use super::chats::{complete, create, toggle_pin};
 use super::likes::toggle;
@@ -45,6 +45,11 @@ impl Commit for Committer {
     async fn made_by(&self, creations: Vec<Creation>) -> Result<Vec<(Creation, CreatedChat)>, Fault> {
         let conn = self.pool.get().await?;
         bounded_here(conn, self.operation_timeout, move |conn| made_by(conn, creations).boxed()).await
+    }
+
+    async fn pins(&self, of: Vec<(ChatId, UserId)>) -> Result<Vec<PinToggle>, Fault> {
+        let conn = self.pool.get().await?;
+        bounded_here(conn, self.operation_timeout, move |conn| pins_of(conn, of).boxed()).await
     }
 }
 
@@ -106,4 +111,27 @@ async fn made_by(conn: &mut Conn, creations: Vec<Creation>) -> QueryResult<Vec<(
         .unzip();
     let chats = complete(conn, heads).await?.into_iter().map(|chat| CreatedChat { chat, is_new: true });
     Ok(by.into_iter().zip(chats).collect())
+}
+
+/// How the pins of these members of chats are.
+async fn pins_of(conn: &mut Conn, of: Vec<(ChatId, UserId)>) -> QueryResult<Vec<PinToggle>> {
+    let chats: Vec<i64> = of.iter().map(|(chat, _)| chat.get()).collect();
+    let users: Vec<i64> = of.iter().map(|(_, user)| user.get()).collect();
+    // A transaction that sets a pin refers to the member, and one that takes it away holds its row: the first query waits for the one
+    // and the second for the other. They find more than was asked for when there are several chats and users.
+    let there = members::chat_id.eq_any(chats.clone()).and(members::user_id.eq_any(users.clone()));
+    let there = members::table.filter(there).order((members::chat_id, members::user_id));
+    let there: Vec<(i64, i64)> = locking_out!(there.select((members::chat_id, members::user_id))).load(conn).await?;
+    let set = pins::chat_id.eq_any(chats.clone()).and(pins::user_id.eq_any(users));
+    let set: Vec<(i64, i64)> =
+        locking!(pins::table.filter(set).select((pins::chat_id, pins::user_id))).load(conn).await?;
+    let versions = chats::table.filter(chats::id.eq_any(chats)).select((chats::id, chats::version));
+    let versions: HashMap<i64, i64> = versions.load::<(i64, i64)>(conn).await?.into_iter().collect();
+    let (there, set): (HashSet<_>, HashSet<_>) = (there.into_iter().collect(), set.into_iter().collect());
+    let pin = |(chat, user): (ChatId, UserId)| {
+        let key = (chat.get(), user.get());
+        let version = versions.get(&key.0).copied().filter(|_| there.contains(&key)).map(Version::new)?;
+        Some(PinToggle { chat, user, pinned: set.contains(&key), version })
+    };
+    Ok(of.into_iter().filter_map(pin).collect())
 }

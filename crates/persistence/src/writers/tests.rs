@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mango_domain::model::{ChatKind, ChatRecord, Event, Message, MessageId, ProfileVersion, Seq, UserBrief};
 use mango_domain::ports::StoredChat;
-use mango_testkit::build::{group, message};
+use mango_testkit::build::{group, message, moment};
 use mango_testkit::memory::RecordedEvents;
 use tokio::sync::Semaphore;
 
@@ -64,6 +64,16 @@ impl Commit for Failing {
         // That of the first user is the only one that was committed.
         let of_first = creations.into_iter().filter(|creation| creation.creator.get() == 1);
         Ok(of_first.map(|creation| (creation, created(creation))).collect())
+    }
+
+    async fn pins(&self, of: Vec<(ChatId, UserId)>) -> Result<Vec<PinToggle>, Fault> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) == 0 {
+            return Err(Fault::Closed);
+        }
+        // That of the first user is set, that of the second is not, and the third is no member any more.
+        let members = of.into_iter().filter(|(_, user)| user.get() < 3);
+        let version = Version::new(7);
+        Ok(members.map(|(chat, user)| PinToggle { chat, user, pinned: user.get() == 1, version }).collect())
     }
 }
 
@@ -153,6 +163,36 @@ async fn creations_in_doubt_are_told_when_they_prove_to_be() {
         let [Event::ChatCreated { chat, members, only: None, .. }] = &told[..] else { panic!("{told:?}") };
         assert_eq!((chat.get(), members.len()), (9, 2));
     }
+}
+
+/// A user whose pin may have been set or taken away is told how it is, as soon as the database can say. No chat is told to catch up for it.
+#[tokio::test]
+async fn pins_in_doubt_are_told_as_they_are() {
+    let commit = Failing::new(|_| Some(Fault::TimedOut(Duration::from_secs(10))));
+    let (recorded, announcer) = recording();
+    let shared: Arc<dyn Commit> = commit.clone();
+    let writers = Writers::start(&shared, 1, 16);
+    commit.gate.add_permits(100);
+    for user in [1, 2, 3] {
+        let pin = NewPin { chat: ChatId::new(9), user: UserId::new(user), now: moment(1) };
+        writers.pin(pin, announcer.clone()).await.unwrap_err();
+    }
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        tokio::task::yield_now().await;
+        told.extend(recorded.take());
+    }
+    writers.close().await;
+    told.extend(recorded.take());
+    let mut told: Vec<_> = told
+        .iter()
+        .map(|event| match event {
+            Event::PinToggled { pin } => (pin.chat.get(), pin.user.get(), pin.pinned, pin.version.get()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    told.sort_unstable();
+    assert_eq!(told, [(9, 1, true, 7), (9, 2, false, 7)]);
 }
 
 /// What was surely not committed leaves nothing to catch up with.

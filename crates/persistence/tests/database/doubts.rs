@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mango_domain::model::{Event, UserChange, UserName};
 use mango_domain::ports::{Announcer, Events};
 use mango_persistence::Options;
-use mango_testkit::build::{group, moment, users};
+use mango_testkit::build::{group, moment, unheard, users};
 use mango_testkit::memory::RecordedEvents;
 
 use crate::support::{Backend, Outsider, stores};
@@ -90,7 +90,28 @@ async fn a_name_that_was_changed_after_all_is_told<B: Backend>() {
     assert_eq!((user.name, user.version.get(), chats), (Some(name), 1, vec![chat]));
 }
 
+/// A user whose pin was set, or taken away, after all is told of it.
+async fn a_pin_that_was_toggled_after_all_is_told<B: Backend>() {
+    for (change, before) in [("INSERT ON pins", false), ("DELETE ON pins", true)] {
+        let backend = B::with(impatient()).await;
+        let stores = stores(backend.database());
+        let ids = users(&stores, 2).await;
+        let chat = group(ids[0], &ids).add(&stores).await;
+        if before {
+            stores.chats.toggle_pin(chat, ids[1], moment(1), unheard()).await.unwrap();
+        }
+        let (recorded, announcer) = recording();
+        let mut outsider = backend.outsider().await;
+        delay(&mut outsider, change).await;
+        stores.chats.toggle_pin(chat, ids[1], moment(1), announcer).await.unwrap_err();
+        let told = told_after_all(outsider, &recorded).await;
+        let Event::PinToggled { pin } = told else { panic!("{told:?}") };
+        assert_eq!((pin.chat, pin.user, pin.pinned, pin.version.get()), (chat, ids[1], !before, 1), "{change}");
+    }
+}
+
 on_both! {
+    a_pin_that_was_toggled_after_all_is_told
     a_chat_that_was_created_after_all_is_told
     a_name_that_was_changed_after_all_is_told
 }
