@@ -18,10 +18,17 @@ use crate::user::UserBriefReply;
 #[schema(example = json!({"chats": {"1": 4, "2": 17}, "epoch": "5f0c5d4b8f6e4c1f9f0e3a5d7b9c1e2f", "users_since": 3, "limit": 200}))]
 pub struct SyncPayload {
     /// For each chat that the client knows, by its id, the version up to which it knows everything. What is not named is told
-    /// from its beginning. At most 10,000.
+    /// from its beginning. At most 10,000: a client that knows more asks part by part, with `chats_after` and `chats_until`.
     #[serde(default)]
     #[schema(value_type = BTreeMap<i64, i64>)]
     pub chats: BTreeMap<ChatKey, i64>,
+    /// Ask only about chats with an id above this one, to be told of in the order of their ids. A client that goes on behind the last chat of
+    /// the answer comes to all of its chats, however often others change meanwhile.
+    #[serde(default)]
+    pub chats_after: Option<i64>,
+    /// Ask only about chats with an id up to this one. Chats that are not asked about are neither told nor `gone`, and cannot be named.
+    #[serde(default)]
+    pub chats_until: Option<i64>,
     /// The epoch that these versions are of.
     #[serde(default)]
     pub epoch: Option<String>,
@@ -63,10 +70,11 @@ impl SyncPayload {
     /// Checks every field.
     ///
     /// # Errors
-    /// [`Error::Invalid`] on `chats`, `limit` or `users_since`.
+    /// [`Error::Invalid`] on `chats`, on one of them, on `limit` or on `users_since`.
     pub fn into_domain(self) -> Result<SyncRequest, Error> {
         let known = self.chats.into_iter().map(|(ChatKey(chat), version)| (ChatId::new(chat), Version::new(version)));
         let request = SyncRequest::parse(known.collect(), self.epoch.map(Epoch::new), self.limit)?;
+        let request = request.with_part(self.chats_after.map(ChatId::new), self.chats_until.map(ChatId::new))?;
         Ok(request.with_users_since(self.users_since.map(ProfileVersion::new))?)
     }
 }
@@ -91,7 +99,8 @@ pub struct SyncReply {
     /// Whether the client has to forget all chats and messages that it has kept before it applies this: it comes from another
     /// database, or from a future that this one has lost.
     pub reset: bool,
-    /// The chats that changed, most recently active first: at most 200, with at most 10,000 members together.
+    /// The chats that changed, most recently active first, or in order of id if `chats_after` was given: at most 200, with at most 10,000
+    /// members together.
     pub chats: Vec<ChatChangesReply>,
     /// The ids of chats that the client named and in which the user is not, or not any more: forget them.
     pub gone: Vec<i64>,

@@ -48,7 +48,7 @@ pub struct BodyLimits {
 }
 
 impl BodyLimits {
-    /// The largest body of a call that takes no photo.
+    /// The largest body of a login or of a call that asks for new tokens.
     pub const CALL: usize = 64 * 1024;
 
     /// Bodies up to this size: four of the largest at once, but 64 MiB in any case, and 30 seconds of patience.

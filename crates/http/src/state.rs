@@ -21,9 +21,9 @@ pub struct HttpState {
     pub readiness: Arc<dyn Readiness>,
     /// What `/metrics` answers, in the text format of Prometheus.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    /// Reads the bodies that may hold a photo.
+    /// Reads the bodies that may hold a photo, a message, or the versions of thousands of chats.
     pub uploads: Bodies,
-    /// Reads the bodies of all other calls. They have a room of their own, so that no upload keeps anybody from logging in.
+    /// Reads the bodies of logins and of calls that ask for new tokens. They have a room of their own, so that no upload keeps anybody from logging in.
     pub calls: Bodies,
     /// Holds the answers until they are read.
     pub answers: Answers,

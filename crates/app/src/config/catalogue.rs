@@ -202,7 +202,7 @@ pub const CORS_ORIGINS: Setting = Setting {
 pub const MAX_BODY: Setting = Setting {
     name: "MANGO_MAX_BODY",
     default: "16MiB",
-    help: "most bytes of a body that may hold a photo; other calls take 64 KiB",
+    help: "most bytes of a body, such as one with a photo; logins and refreshes take 64 KiB",
     allowed: A_SIZE,
     secret: false,
 };

@@ -39,6 +39,8 @@ impl fmt::Display for Epoch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncRequest {
     known: BTreeMap<ChatId, Version>,
+    after: Option<ChatId>,
+    until: Option<ChatId>,
     users_since: Option<ProfileVersion>,
     epoch: Option<Epoch>,
     limit: u32,
@@ -49,8 +51,11 @@ impl SyncRequest {
     pub const DEFAULT: u32 = 200;
     /// How many messages an answer has at the most.
     pub const MAX: u32 = 1000;
-    /// How many chats a client may name.
+    /// How many chats a client may name. One that knows more asks about them part by part.
     pub const MAX_KNOWN: usize = 10_000;
+    /// For how many messages, in multiples of the limit, an answer looks before it knows how many there are. Ranges of versions can hold
+    /// far fewer messages than they are long: likes take versions too, and of those that a message had it keeps the last alone.
+    const SPREAD: i64 = 4;
     /// How many chats an answer tells of at the most.
     pub const MAX_CHATS: usize = 200;
     /// How many members the chats have together that an answer tells whole. One group may have as many.
@@ -79,12 +84,29 @@ impl SyncRequest {
                 .ok_or_else(|| FieldError::new("limit", format!("must be from 1 to {}", Self::MAX)))?,
         };
         if known.len() > Self::MAX_KNOWN {
-            return Err(FieldError::new("chats", format!("may name at most {} chats", Self::MAX_KNOWN)));
+            let most = Self::MAX_KNOWN;
+            let advice = "ask about more of them part by part, with chats_after and chats_until";
+            return Err(FieldError::new("chats", format!("may name at most {most} chats: {advice}")));
         }
         if let Some((chat, _)) = known.iter().find(|(_, version)| version.get() < 0) {
             return Err(FieldError::new(format!("chats.{chat}"), "must not be negative"));
         }
-        Ok(Self { known, users_since: None, epoch, limit })
+        Ok(Self { known, after: None, until: None, users_since: None, epoch, limit })
+    }
+
+    /// Asks about a part of the user's chats alone: those with an id above `after` and up to `until`. With `after`, chats are told in the
+    /// order of their ids, so that a client which goes on behind the last one comes to all of them, however often others change.
+    ///
+    /// # Errors
+    /// A [`FieldError`] on a chat that the client names although it does not ask about it.
+    pub fn with_part(mut self, after: Option<ChatId>, until: Option<ChatId>) -> Result<Self, FieldError> {
+        (self.after, self.until) = (after, until);
+        match self.known.keys().find(|chat| !self.asks_about(**chat)) {
+            Some(chat) => {
+                Err(FieldError::new(format!("chats.{chat}"), "must be above chats_after and up to chats_until"))
+            }
+            None => Ok(self),
+        }
     }
 
     /// Asks for the users who have changed since an answer whose [`users_since`](SyncPage::users_since) this is. A client that does not, because
@@ -100,6 +122,24 @@ impl SyncRequest {
         Ok(self)
     }
 
+    /// The ids of the chats that are asked about are above this.
+    #[must_use]
+    pub fn after(&self) -> ChatId {
+        self.after.unwrap_or(ChatId::new(i64::MIN))
+    }
+
+    /// The ids of the chats that are asked about go up to this.
+    #[must_use]
+    pub fn until(&self) -> ChatId {
+        self.until.unwrap_or(ChatId::new(i64::MAX))
+    }
+
+    /// Whether this chat is one of those.
+    #[must_use]
+    pub fn asks_about(&self, chat: ChatId) -> bool {
+        chat > self.after() && chat <= self.until()
+    }
+
     /// How many messages at the most.
     #[must_use]
     pub const fn limit(&self) -> u32 {
@@ -107,11 +147,12 @@ impl SyncRequest {
     }
 
     /// Compares what the client knows with what there is: the epoch of the database, the last change of any profile, and the version of each
-    /// chat of the user in the order in which to tell of them.
+    /// chat that is asked about, most recently active first.
     ///
     /// Versions have no holes and no two changes share one, so that a range of versions holds at most as many messages as it is
-    /// long. That is how the answer is kept to its limit before any message is looked at; the store then keeps the plan to
-    /// [`MAX_MEMBERS`](Self::MAX_MEMBERS), [`MAX_BYTES`](Self::MAX_BYTES) and [`MAX_LIKES`](Self::MAX_LIKES) by what it finds.
+    /// long, and often far fewer. The plan has so many ranges that no more than a few times the limit of messages need be looked at; the
+    /// store then keeps it to the limit, to [`MAX_MEMBERS`](Self::MAX_MEMBERS), [`MAX_BYTES`](Self::MAX_BYTES) and
+    /// [`MAX_LIKES`](Self::MAX_LIKES) by what it finds.
     #[must_use]
     pub fn plan(&self, epoch: &Epoch, profiles: ProfileVersion, chats: &[(ChatId, Version)]) -> SyncPlan {
         let there: BTreeMap<ChatId, Version> = chats.iter().copied().collect();
@@ -121,23 +162,25 @@ impl SyncRequest {
             || self.users_since > Some(profiles);
         let known = |chat| if reset { None } else { self.known.get(&chat).copied() };
 
-        let mut room = i64::from(self.limit);
+        let mut chats = chats.to_vec();
+        if self.after.is_some() {
+            chats.sort_unstable();
+        }
+        let limit = i64::from(self.limit);
+        let mut room = limit * Self::SPREAD;
         let (mut ranges, mut more) = (Vec::new(), false);
-        for (chat, version) in chats.iter().copied() {
+        for (chat, version) in chats {
             let after = known(chat).unwrap_or(Version::new(0));
             if after >= version {
                 continue;
             }
-            if room == 0 || ranges.len() == Self::MAX_CHATS {
+            if room <= 0 || ranges.len() == Self::MAX_CHATS {
                 more = true;
                 break;
             }
             // The first version is the chat's own making and holds no message.
-            let start = after.get().max(1);
-            let reached = version.get().min(start.saturating_add(room));
-            room -= reached - start;
-            more |= reached < version.get();
-            ranges.push(SyncRange { chat, after, reached: Version::new(reached), more: reached < version.get() });
+            room -= (version.get() - after.get().max(1)).min(limit);
+            ranges.push(SyncRange { chat, after, reached: version, more: false });
         }
         let gone = if reset {
             Vec::new()
@@ -145,7 +188,7 @@ impl SyncRequest {
             self.known.keys().filter(|chat| !there.contains_key(chat)).copied().collect()
         };
         let users_after = self.users_since.filter(|since| !reset && *since < profiles);
-        SyncPlan { reset, ranges, gone, users_after, users_since: profiles, more }
+        SyncPlan { reset, limit: self.limit, ranges, gone, users_after, users_since: profiles, more }
     }
 }
 
@@ -156,13 +199,13 @@ pub struct SyncPage<C = StoredChat> {
     pub epoch: Epoch,
     /// Whether the client has to forget what it knows, because it comes from another database or from the future of this one.
     pub reset: bool,
-    /// The chats that changed, most recently active first.
+    /// The chats that changed, most recently active first, or in order of id where it was asked about those above one.
     pub chats: Vec<ChatChanges<C>>,
     /// The chats that the client named and that the user is not in, or not any more.
     pub gone: Vec<ChatId>,
     /// All chats that the user has pinned, in order of id.
     pub pinned: Vec<ChatId>,
-    /// All chats that the user is in, told of here or not, in no order.
+    /// All chats that were asked about and that the user is in, told of here or not, in no order.
     pub member_of: Vec<ChatId>,
     /// Those of the users who share a chat with the user whose name or photo changed since the client asked, themselves included, in the
     /// order of their versions.

@@ -36,7 +36,7 @@ fn state(request: &HttpRequest) -> Result<State, HttpError> {
     request.app_data::<State>().cloned().ok_or_else(missing)
 }
 
-/// Reads the body of a call that takes no photo.
+/// Reads the body of a login or of a call that asks for new tokens.
 async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, HttpError> {
     Ok(state(request)?.calls.read(request, payload).await?)
 }

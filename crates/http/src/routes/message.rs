@@ -78,6 +78,8 @@ pub(crate) async fn list_messages(
         (status = 201, description = "The message, which is stored and told to the members", body = MessageReply),
         (status = 200, description = "The message that was sent before under this client id, as it is now", body = MessageReply),
         (status = 404, description = "There is no such chat, or the caller is not in it"),
+        (status = 422, description = "A field is not valid, the client id was sent before with another content, or there are several keys or one \
+            that differs from `client_id`"),
         (status = 507, description = "The server has no room left; nothing was stored"),
     )
 )]
@@ -87,11 +89,13 @@ pub(crate) async fn send_message(
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let Caller { principal, rest: (Id(chat), Json(body)) } = caller;
-    let key = match request.headers().get(IDEMPOTENCY_KEY) {
-        Some(key) => {
+    let mut keys = request.headers().get_all(IDEMPOTENCY_KEY);
+    let key = match (keys.next(), keys.next()) {
+        (Some(_), Some(_)) => return Err(FieldError::new(IDEMPOTENCY_KEY, "must be sent once").into()),
+        (Some(key), None) => {
             Some(key.to_str().map_err(|_| FieldError::new(IDEMPOTENCY_KEY, "must be visible ASCII characters"))?)
         }
-        None => None,
+        (None, _) => None,
     };
     let outgoing = body.into_domain(chat, key).map_err(unprefixed)?;
     let sent = state.use_cases.send_message.run(&principal, outgoing).await.map_err(unprefixed)?;

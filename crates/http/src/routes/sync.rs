@@ -19,7 +19,8 @@ pub(super) fn configure(config: &mut web::ServiceConfig) {
 /// Catch up
 ///
 /// The same as the event `sync`: what changed in the caller's chats since the versions that the client knows, as it is now.
-/// While `more` is true there is more: ask again with the versions of the answer.
+/// While `more` is true there is more: ask again with the versions of the answer. A client that knows more chats than one call may name asks
+/// part by part, with `chats_after` and `chats_until`.
 #[utoipa::path(
     post, path = "/sync", tag = "messages",
     request_body = SyncPayload,

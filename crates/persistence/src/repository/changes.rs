@@ -44,6 +44,7 @@ async fn since(conn: &mut Conn, user: UserId, request: SyncRequest, epoch: Epoch
     let versions: Vec<(i64, i64)> = members::table
         .inner_join(chats::table)
         .filter(members::user_id.eq(user.get()))
+        .filter(members::chat_id.gt(request.after().get()).and(members::chat_id.le(request.until().get())))
         .order((chats::last_activity_at.desc(), chats::id.desc()))
         .select((chats::id, chats::version))
         .load(conn)

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::iter::repeat_n;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel_async::RunQueryDsl;
 use mango_domain::model::{ChatId, SyncPlan, SyncRange, SyncRequest, Version, Weights};
 use mango_domain::ports::ChatPage;
@@ -33,7 +34,7 @@ impl From<(i64, i64, i64, i32)> for Unread {
 
 /// The messages of an answer before they are read: those in its ranges, and the last ones of the chats that it tells whole.
 struct Messages {
-    /// In order of chat and version.
+    /// In order of chat and version: of each range all, or one more than an answer holds.
     changed: Vec<Unread>,
     last: Vec<Unread>,
 }
@@ -71,7 +72,10 @@ pub(super) async fn fit(conn: &mut Conn, plan: &mut SyncPlan) -> QueryResult<Vec
         plan.halve();
         whole = ids(plan.whole());
     }
-    let messages = Messages { changed: changed(conn, &plan.ranges).await?, last: last_messages(conn, whole).await? };
+    let messages = Messages { changed: changed(conn, plan).await?, last: last_messages(conn, whole).await? };
+    // The last message of a chat that comes with the chat itself does not count.
+    let ones = messages.weights(|_| 1);
+    plan.keep_to_limit(&Weights { messages: ones.messages, ..Weights::default() });
     plan.keep_to_bytes(&messages.weights(|message| message.bytes));
     let likes = likes(conn, messages.told(plan)).await?;
     plan.keep_to_likes(&messages.weights(|message| likes.get(&message.id).copied().unwrap_or(usize::MAX)));
@@ -126,8 +130,20 @@ async fn have_more_members(conn: &mut Conn, chats: &[i64], max: usize) -> QueryR
     Ok(beyond.select(members::user_id).get_result::<i64>(conn).await.optional()?.is_some())
 }
 
-/// The messages in the ranges, in order of chat and version.
-async fn changed(conn: &mut Conn, ranges: &[SyncRange]) -> QueryResult<Vec<Unread>> {
+/// The messages in the ranges, in order of chat and version: of each range all, or the first ones and one more than an answer holds.
+async fn changed(conn: &mut Conn, SyncPlan { ranges, limit, .. }: &SyncPlan) -> QueryResult<Vec<Unread>> {
+    let limit = i64::from(*limit);
+    // Of the long ones, which may have more messages than an answer holds, a plan has few.
+    let (long, short): (Vec<_>, Vec<_>) =
+        ranges.iter().partition(|range| range.reached.get() - range.after.get() > limit);
+    let mut messages = changed_in(conn, &short, None).await?;
+    messages.extend(changed_in(conn, &long, Some(limit)).await?);
+    messages.sort_unstable_by_key(|message| (message.chat, message.version));
+    Ok(messages)
+}
+
+/// The messages in the ranges, or the first ones of each: one more than the limit.
+async fn changed_in(conn: &mut Conn, ranges: &[&SyncRange], limit: Option<i64>) -> QueryResult<Vec<Unread>> {
     let Some(last) = ranges.last() else {
         return Ok(Vec::new());
     };
@@ -138,13 +154,27 @@ async fn changed(conn: &mut Conn, ranges: &[SyncRange]) -> QueryResult<Vec<Unrea
     // again up to a power of two, so that there are nine of them and not two hundred.
     let padding = repeat_n(last, ranges.len().next_power_of_two() - ranges.len());
     for SyncRange { chat, after, reached, .. } in ranges.iter().chain(padding) {
-        let inside = messages::version.gt(after.get()).and(messages::version.le(reached.get()));
-        query = query.or_filter(messages::chat_id.eq(chat.get()).and(inside));
+        let (chat, after, reached) = (chat.get(), after.get(), reached.get());
+        let inside = messages::chat_id.eq(chat).and(messages::version.gt(after));
+        let Some(limit) = limit else {
+            query = query.or_filter(inside.and(messages::version.le(reached)));
+            continue;
+        };
+        // How many messages there are is not known before they are counted, and the index counts no more of them than that.
+        let up_to_beyond = sql::<Bool>("messages.version <= COALESCE((SELECT beyond.version FROM messages AS beyond")
+            .sql(" WHERE beyond.chat_id = ")
+            .bind::<BigInt, _>(chat)
+            .sql(" AND beyond.version > ")
+            .bind::<BigInt, _>(after)
+            .sql(" ORDER BY beyond.version LIMIT 1 OFFSET ")
+            .bind::<BigInt, _>(limit)
+            .sql("), ")
+            .bind::<BigInt, _>(reached)
+            .sql(")");
+        query = query.or_filter(inside.and(up_to_beyond));
     }
     let rows: Vec<(i64, i64, i64, i32)> = query.load(conn).await?;
-    let mut messages: Vec<Unread> = rows.into_iter().map(Unread::from).collect();
-    messages.sort_unstable_by_key(|message| (message.chat, message.version));
-    Ok(messages)
+    Ok(rows.into_iter().map(Unread::from).collect())
 }
 
 /// The newest messages of those of the chats that have any.

@@ -58,7 +58,20 @@ async fn a_sync_is_a_bounded_number_of_queries<B: Backend>() {
     }
     let all = "BEGIN, versions, pins, profiles, members to be, messages, last messages and likes to be, chats with members, last messages and \
                likes, messages, likes, COMMIT";
-    assert_eq!(counts, [14, 15], "{all}, where one chat can have no more members than an answer");
+    for likes in [20, 1] {
+        let chat = group(ids[0], &ids).add(&stores).await;
+        let said = message(chat, ids[1]).add(&stores).await;
+        for _ in 0..likes {
+            stores.likes.toggle(said.id, ids[2], moment(1), unheard()).await.unwrap();
+        }
+    }
+    let request = SyncRequest::parse([].into(), None, Some(10)).unwrap();
+    counts.push(sent_by(async { stores.changes.since(ids[0], request).await.unwrap() }).await.len());
+    assert_eq!(
+        counts,
+        [14, 15, 16],
+        "{all}, where one chat can have no more members than an answer; messages of chats with more changes than the limit apart"
+    );
 }
 
 /// A page takes as many queries for two hundred messages as for one; those with large contents are read in another.

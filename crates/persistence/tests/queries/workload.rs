@@ -51,10 +51,10 @@ pub async fn chat(stores: &Stores) {
     stores.chats.list(ann, ChatSelection::These(pinned)).await.unwrap();
     stores.chats.find(room, ann).await.unwrap();
     stores.chats.ids_of(ann).await.unwrap();
-    for known in [vec![], vec![(chat, 1), (room, 1)]] {
+    for (known, limit) in [(vec![], None), (vec![(chat, 1), (room, 1)], None), (vec![], Some(1))] {
         let known = known.into_iter().map(|(chat, version)| (chat, Version::new(version))).collect();
         let request =
-            SyncRequest::parse(known, None, None).unwrap().with_users_since(Some(ProfileVersion::new(0))).unwrap();
+            SyncRequest::parse(known, None, limit).unwrap().with_users_since(Some(ProfileVersion::new(0))).unwrap();
         stores.changes.since(ann, request).await.unwrap();
     }
     for n in 0..2 {

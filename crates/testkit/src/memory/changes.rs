@@ -21,6 +21,7 @@ impl Changes for MemoryStore {
     async fn since(&self, user: UserId, request: SyncRequest) -> Result<SyncPage, Failure> {
         let state = self.enter("sync")?;
         let mut rooms: Vec<&Room> = state.chats.values().filter(|room| room.members.contains(&user)).collect();
+        rooms.retain(|room| request.asks_about(room.record.id));
         rooms.sort_by_key(|room| Reverse((active_at(room), room.record.id)));
         let versions: Vec<_> = rooms.iter().map(|room| (room.record.id, room.record.version)).collect();
         let epoch = Epoch::new(EPOCH.to_owned());
@@ -58,6 +59,9 @@ fn fit(state: &State, plan: &mut SyncPlan, user: UserId) {
     while plan.whole().iter().map(members).sum::<usize>() > SyncRequest::MAX_MEMBERS {
         plan.halve();
     }
+    // The last message of a chat that comes with the chat itself does not count.
+    let ones = weights(state, plan, user, |_| 1);
+    plan.keep_to_limit(&Weights { messages: ones.messages, ..Weights::default() });
     plan.keep_to_bytes(&weights(state, plan, user, |entry| entry.message.body.content().len()));
     plan.keep_to_likes(&weights(state, plan, user, |entry| entry.likes.len()));
 }

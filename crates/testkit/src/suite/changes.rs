@@ -1,6 +1,7 @@
 //! What [`Changes`](mango_domain::ports::Changes) promises, and the versions and events of chats with it.
 
 mod pages;
+mod parts;
 mod profiles;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::build::{direct, group, message, moment, session, unheard, users};
 use crate::memory::RecordedEvents;
 
 pub use pages::*;
+pub use parts::*;
 pub use profiles::*;
 
 /// A message that is sent again under the same client id, also at the same time, is the one that was sent first, and is

@@ -137,7 +137,10 @@ macro_rules! contract_suite {
             a_chat_that_was_there_is_told_to_who_asks
             a_chat_opened_again_is_told_in_its_order
             what_changed_is_told_from_any_version
+            a_part_of_the_chats_is_told_alone
+            every_chat_is_reached_while_others_change
             pages_of_changes_add_up
+            pages_hold_messages_and_not_versions
             an_answer_is_kept_to_a_size
             an_answer_is_kept_to_so_many_members
             an_answer_is_kept_to_so_many_likes

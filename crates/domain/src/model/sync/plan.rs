@@ -10,6 +10,8 @@ use crate::model::{ChatId, ProfileVersion, UserBrief, Version};
 pub struct SyncPlan {
     /// Whether the client has to forget what it knows.
     pub reset: bool,
+    /// How many messages to tell at the most.
+    pub limit: u32,
     /// The changes to read, in order.
     pub ranges: Vec<SyncRange>,
     /// The chats that the client named and the user is not in.
@@ -27,7 +29,7 @@ pub struct SyncPlan {
 pub struct Weights {
     /// The last message of each chat that is told whole, where it has one. It comes with the chat, beside the messages in the ranges.
     pub last: BTreeMap<ChatId, usize>,
-    /// The messages in the ranges, in order of version.
+    /// The messages in the ranges, in order of version: of each chat all, or the first ones and more of them than the plan's limit.
     pub messages: BTreeMap<ChatId, Vec<(Version, usize)>>,
 }
 
@@ -57,6 +59,12 @@ impl SyncPlan {
             self.users_since = users.last().map_or(self.users_since, |last| last.version);
             self.more = true;
         }
+    }
+
+    /// Keeps to its limit of messages, each of which weighs one. A range that is cut reaches up to the first message that is left out, however
+    /// many changes of messages that are told elsewhere lie between.
+    pub fn keep_to_limit(&mut self, ones: &Weights) {
+        self.keep_to(usize::try_from(self.limit).unwrap_or(usize::MAX), ones);
     }
 
     /// Keeps to [`SyncRequest::MAX_BYTES`]: what comes after the first message that does not fit is left for the next answer. The

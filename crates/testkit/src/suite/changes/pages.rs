@@ -71,6 +71,39 @@ async fn read(stores: &Stores, user: UserId, limit: i64) -> Vec<SyncPage> {
     }
 }
 
+/// An answer holds as many messages as may be, however many versions likes have taken between them. A message that is all that changed is told
+/// at once, whatever became of it before.
+pub async fn pages_hold_messages_and_not_versions(stores: Stores) {
+    const LIMIT: usize = 5;
+    const SAID: usize = 12;
+    let ids = users(&stores, 3).await;
+    for n in 0..2 {
+        let chat = group(ids[0], &ids[..2]).at(moment(n)).add(&stores).await;
+        let mut said = Vec::new();
+        for _ in 0..SAID {
+            said.push(message(chat, ids[1]).at(moment(n)).add(&stores).await.id);
+        }
+        // The first half of the messages has changed last, with forty versions between any two of them.
+        for liked in &said[..SAID / 2] {
+            for _ in 0..41 {
+                like(&stores, *liked, ids[1]).await;
+            }
+        }
+    }
+    let pages = read(&stores, ids[0], i64::try_from(LIMIT).expect("a small limit")).await;
+    let held = |page: &SyncPage| page.chats.iter().map(|chat| chat.messages.len()).sum::<usize>();
+    assert_eq!(pages.iter().map(held).collect::<Vec<_>>(), [LIMIT, LIMIT, LIMIT, LIMIT, 2 * SAID - 4 * LIMIT]);
+
+    let chat = group(ids[2], &[]).add(&stores).await;
+    let said = message(chat, ids[2]).add(&stores).await.id;
+    for _ in 0..300 {
+        like(&stores, said, ids[2]).await;
+    }
+    let page = sync(&stores, ids[2], [(chat, 1)], Some(1)).await;
+    let [told] = &page.chats[..] else { panic!("one chat") };
+    assert_eq!((told.messages.len(), told.version.get(), told.more), (1, 302, false));
+}
+
 /// An answer holds so many bytes of content, last messages of chats included, and is cut where there are more: within a chat or
 /// between two. A message that is larger than that comes alone.
 pub async fn an_answer_is_kept_to_a_size(stores: Stores) {
