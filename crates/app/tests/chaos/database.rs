@@ -4,8 +4,10 @@ mod postgres {
     use std::time::{Duration, Instant};
 
     use mango_testkit::{PrivatePostgres, Stop};
+    use serde_json::json;
 
     use crate::party::Party;
+    use crate::people::{Socket, User};
     use crate::proxy::Proxy;
     use crate::support::Server;
 
@@ -64,5 +66,31 @@ mod postgres {
         }
         party.progress(500).await;
         party.settle().await;
+    }
+    /// A user whose pin was committed without an answer is told of it on all sockets, although no version of the chat shows that.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_pin_whose_commit_had_no_answer_is_told() {
+        let postgres = PrivatePostgres::shared();
+        let proxy = Proxy::before(postgres.port()).await;
+        let url = postgres.url_for_new_database().replacen(&postgres.port().to_string(), &proxy.port().to_string(), 1);
+        let server = Server::start(&[("DATABASE_URL", &url)]);
+        let ann = User::sign_up(server.url(), "+31620000001", None).await;
+        let (mut phone, mut laptop) =
+            (Socket::connect(server.url(), &ann).await, Socket::connect(server.url(), &ann).await);
+        let group = json!({ "name": "Tea", "is_group": true, "members_array": [] });
+        let chat = phone.call("create_chat", json!({ "chat": group })).await["chat"]["id"].clone();
+        for expected in [r#"42["chat_pinned","#, r#"42["chat_unpinned","#] {
+            proxy.break_behind_commit();
+            let answer = phone.call("toggle_chat_pin", json!({ "chat": { "id": chat } })).await;
+            assert!(!proxy.is_lying_in_wait(), "nothing was committed");
+            assert_eq!(answer["error"]["status"], 503, "{answer}");
+            for socket in [&mut phone, &mut laptop] {
+                let mut packet = String::new();
+                while !packet.starts_with(expected) {
+                    packet = socket.packet().await.expect("the socket stays connected");
+                    assert!(!packet.starts_with(r#"42["chat_changed""#), "a pin is no change of the chat");
+                }
+            }
+        }
     }
 }

@@ -24,6 +24,9 @@ pub fn spare_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// How long it can take until all is told of which the database did not say at once whether it was committed.
+const DOUBTS: Duration = Duration::from_secs(3);
+
 /// The devices, chatting.
 pub struct Party {
     pub shared: Arc<Shared>,
@@ -81,6 +84,10 @@ impl Party {
     /// Ends the party and settles accounts: what was acknowledged is there, once, at the place that was acknowledged; seqs have no
     /// holes; and what each device knows is what the server has: chats and messages, with their likes, pins and names.
     pub async fn settle(mut self) -> u64 {
+        let start = Instant::now();
+        while start.elapsed() < DOUBTS {
+            self.progress(50).await;
+        }
         self.shared.sending.store(false, Ordering::Relaxed);
         let mut devices = Vec::new();
         while let Some(device) = self.devices.join_next().await {
@@ -89,7 +96,10 @@ impl Party {
         let mut acknowledged: HashSet<String> = HashSet::new();
         let mut there = Knowledge::default();
         for device in &mut devices {
+            // Each device is its user's only one, so it knows of its pins what it has been told, and nothing else can have changed them.
+            let pinned = device.known.pinned.clone();
             device.catch_up().await;
+            assert_eq!(pinned, device.known.pinned, "a device was not told of a pin");
             there = self.everything(&device.user).await;
             for (id, message) in &device.acknowledged {
                 let stored = there.messages.get(&number(message, "id"));
