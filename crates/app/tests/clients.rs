@@ -84,6 +84,12 @@ mod clients {
         }
     }
 
+    #[test]
+    fn javascript_client_of_the_page_catches_up_on_postgres() {
+        let database = PrivatePostgres::shared().url_for_new_database();
+        check(&Server::start(&[("DATABASE_URL", &database)]), "delivery.mjs", "upgrade");
+    }
+
     /// A server whose access tokens are good for two seconds.
     fn short_lived() -> Server {
         Server::start(&[("MANGO_ACCESS_TTL", "2s")])

@@ -1,18 +1,30 @@
-// The client of docs/delivery.md, as it stands there, knows in the end what the server knows, however it was interrupted.
+// The clients of docs/delivery.md, as they stand there, know in the end what the server knows, however they were interrupted.
 import assert from 'node:assert/strict';
-import { call, codeOf, dial, main, newcomer, within } from './harness.mjs';
+import { blocksOf, call, dial, main, mode, newcomer, within } from './harness.mjs';
+import { Weather } from './weather.mjs';
 
-const source = await codeOf('delivery.md');
-const client = new Function('socket', `${source}\nreturn { sync, send, ask, toggleLike, state: () => state, busy: () => syncing };`);
+const [plain, direct, ...more] = await blocksOf('delivery.md');
+assert.ok(plain && direct && more.length === 0, 'docs/delivery.md has other clients');
+
+/** The client of the page, which names so many chats at once, or the one that applies events directly as well. */
+function client(socket, source = plain, { trouble = unexpected, named = 5_000 } = {}) {
+  assert.ok(source.includes('const NAMED = 5_000;'));
+  const code = source.replace('const NAMED = 5_000;', `const NAMED = ${named};`);
+  const made = new Function('socket', 'trouble', `${code}\nreturn { sync, send, toggle, state: () => state, busy: () => syncing };`);
+  return { socket, ...made(socket, trouble) };
+}
+const both = { plain, direct: plain + direct };
+const unexpected = (error) => {
+  throw Object.assign(new Error('trouble'), { cause: error });
+};
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const random = (below) => Math.floor(Math.random() * below);
 
-/** The client of the page, connected and caught up. */
-async function start({ token }) {
-  const options = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50, auth: { token } };
-  const socket = dial(options);
-  const made = { socket, ...client(socket) };
+/** A client of the page, connected and caught up. */
+async function start({ token }, source, { url, ...options } = {}) {
+  const socket = dial({ url, reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50, auth: { token } });
+  const made = client(socket, source, options);
   const ready = new Promise((resolve) => socket.once('ready', resolve));
   socket.connect();
   await within(ready, 'ready');
@@ -24,21 +36,21 @@ async function start({ token }) {
 async function caughtUp({ socket, sync, busy }) {
   const settled = async () => {
     while (!socket.connected) await pause(10);
-    await sync();
+    sync();
     while (busy()) await pause(10);
   };
   await within(settled(), 'catching up');
 }
 
 /** What a client knows and shows, without what changes by itself. */
-function known({ versions, users, chats, messages, pinned }) {
-  const shown = (people) => people.map(({ id }) => users[id]);
-  const rooms = Object.values(chats).map(({ id, name, is_group, members_array, created_at }) => {
-    return { id, name, is_group, members: shown(members_array), created_at };
-  });
-  const said = Object.values(messages).map(({ client_id, likes_array, ...message }) => ({ ...message, likes: shown(likes_array) }));
+function known({ users, chats, pinned }) {
+  const shown = (people) => people.map(({ id }) => ({ ...users[id], online: undefined }));
   const byId = (a, b) => a.id - b.id;
-  return JSON.parse(JSON.stringify({ versions, rooms: rooms.sort(byId), said: said.sort(byId), pinned }));
+  const rooms = Object.values(chats).map(({ version, chat: { id, name, is_group, members_array, created_at }, messages }) => {
+    const said = Object.values(messages).map(({ client_id, likes_array, ...message }) => ({ ...message, likes: shown(likes_array) }));
+    return { id, version, name, is_group, members: shown(members_array), created_at, said: said.sort(byId) };
+  });
+  return JSON.parse(JSON.stringify({ rooms: rooms.sort(byId), pinned }));
 }
 
 async function snapshot(user) {
@@ -48,33 +60,63 @@ async function snapshot(user) {
   return state;
 }
 
-/** Breaks the connection off, as networks do. */
-function breakOff({ socket }) {
-  socket.io.engine?.close();
+/** A client on a socket that the test answers: what it asks waits in `answers`. */
+function inTheLab(source, trouble) {
+  const [handlers, answers] = [{}, []];
+  let any = () => {};
+  const emitWithAck = () => new Promise((resolve, reject) => {
+    answers.push((error, answer) => (error ? reject(error) : resolve(answer)));
+  });
+  const socket = {
+    on: (event, handler) => (handlers[event] = handler),
+    onAny: (handler) => (any = handler),
+    offAny: () => (any = () => {}),
+    timeout: () => ({ emitWithAck }),
+  };
+  const happens = (event, payload) => (any(event, payload), handlers[event]?.(payload));
+  return { one: client(socket, source, { trouble }), answers, happens };
+}
+
+/** An answer of `sync`. */
+const page = (told) => ({ ok: true, reset: false, epoch: 'e', chats: [], gone: [], users: [], users_since: 0, pinned: [], more: false, ...told });
+
+/** Answers what is asked until nothing is under way. */
+async function settled(one, answers) {
+  const work = async () => {
+    while (one.busy()) {
+      answers.splice(0).forEach((answer) => answer(null, page({ pinned: one.state().pinned })));
+      await pause(10);
+    }
+  };
+  await within(work(), 'an end');
 }
 
 await main({
   async 'clients that drop and come back at random know everything in the end'() {
     const people = [await newcomer('Ada'), await newcomer('Bob'), await newcomer('Cat')];
-    const clients = await Promise.all(people.map(start));
+    const weathers = await Promise.all(people.map(() => Weather.begin()));
+    const kinds = [both.plain, both.direct, both.plain];
+    const clients = await Promise.all(people.map((one, n) => start(one, kinds[n], { url: weathers[n].url, named: 3 })));
     const ids = people.map((person) => person.id);
     const rooms = [];
     const ROUNDS = 30;
     // Messages of each client in a round: over a thousand for the three of them in each of the ways to connect.
     const BURST = 12;
     let going = true;
-    const breaking = clients.map(async (one) => {
+    const breaking = weathers.map(async (weather) => {
+      weather.isStormy = true;
       while (going) {
         await pause(100 + random(400));
-        breakOff(one);
+        weather.breakOff();
       }
+      weather.isStormy = false;
     });
     for (let round = 0; round < ROUNDS; round += 1) {
-      if (round % 10 === 0) {
+      if (round % 5 === 0) {
         const chat = { name: `Room ${round}`, is_group: true, members_array: ids };
         const made = await call('GET', '/chat', { token: people[0].token });
         while ((await call('GET', '/chat', { token: people[0].token })).body.length === made.body.length) {
-          await within(clients[0].ask('create_chat', { chat }).catch(() => pause(20)), 'a chat');
+          await within(clients[0].toggle('create_chat', { chat }).catch(() => pause(20)), 'a chat');
         }
         rooms.push((await call('GET', '/chat', { token: people[0].token })).body.find((room) => room.name === chat.name).id);
       }
@@ -83,72 +125,109 @@ await main({
         bursts.map(([one, content]) => within(one.send(rooms[random(rooms.length)], content), 'a message')),
       );
       const [{ message: some }] = sent;
-      clients[random(3)].toggleLike(some).catch(() => {});
-      clients[random(3)].ask('toggle_chat_pin', { chat: { id: some.chat_id } }).catch(() => {});
+      clients[random(3)].toggle('toggle_like_message', { message: { id: some.id } }).catch(() => {});
+      clients[random(3)].toggle('toggle_chat_pin', { chat: { id: some.chat_id } }).catch(() => {});
       const renamed = people[random(3)];
       const json = { name: `${renamed.name} ${round}` };
       assert.equal((await call('PATCH', `/user/${renamed.id}`, { token: renamed.token, json })).status, 202);
     }
     going = false;
     await Promise.all(breaking);
+    const broken = weathers.reduce((sum, weather) => sum + weather.upgradesBroken, 0);
+    assert.ok(mode !== 'upgrade' || broken > 10, `${broken} upgrades were broken off`);
     for (const [n, one] of clients.entries()) {
       await caughtUp(one);
       const fresh = await snapshot(people[n]);
       assert.deepEqual(known(one.state()), fresh);
-      assert.equal(fresh.said.length, ROUNDS * BURST * clients.length, 'each message is there once');
+      const said = fresh.rooms.flatMap((room) => room.said);
+      assert.equal(said.length, ROUNDS * BURST * clients.length, 'each message is there once');
       const names = await Promise.all(ids.map((id) => call('GET', `/user/${id}`, { token: people[0].token })));
       assert.deepEqual(fresh.rooms[0].members.map(({ name }) => name), names.map(({ body }) => body.name));
       one.socket.disconnect();
+      weathers[n].end();
     }
   },
 
-  async 'a pin that is told while an answer is under way is kept'() {
-    const [handlers, answers, asked] = [{}, [], []];
-    const emit = (event, payload, answer) => (asked.push(event), answers.push(answer));
-    const socket = { on: (event, handler) => (handlers[event] = handler), timeout: () => ({ emit }) };
-    const { state, busy } = client(socket);
-    const page = (pinned) => ({ ok: true, reset: false, epoch: 'e', chats: [], gone: [], users: [], users_since: 0, pinned, more: false });
-    const answer = async (pinned) => {
-      answers.shift()(null, page(pinned));
-      await pause(0);
-    };
-    handlers.ready({ user_id: 1 });
-    await answer([3]);
-    assert.deepEqual([state().pinned, busy(), asked.length], [[3], false, 1]);
-    handlers.ready({ user_id: 1 });
-    handlers.chat_pinned({ chat: 2 });
-    handlers.chat_unpinned({ chat: 3 });
-    // It was read before.
-    await answer([3]);
-    assert.ok(busy(), 'it asks again');
-    await answer([2]);
-    assert.deepEqual([state().pinned, busy(), asked.length], [[2], false, 3]);
+  async 'however much happens there is one sync at a time, and few of them'() {
+    const { one, answers, happens } = inTheLab(plain);
+    let [most, asked] = [0, 0];
+    const begun = Date.now();
+    while (Date.now() - begun < 1000) {
+      for (let n = 0; n < 10; n += 1) happens('new_message', { chat: 1, version: asked });
+      most = Math.max(most, answers.length);
+      asked += answers.length;
+      answers.splice(0).forEach((answer) => answer(null, page({})));
+      await pause(10);
+    }
+    assert.equal(most, 1);
+    assert.ok(asked >= 2 && asked <= 11, `${asked} of them`);
+    await settled(one, answers);
   },
 
-  async 'a client that stays connected needs no sync'() {
+  async 'what waiting does not mend is told, and what it does is tried again'() {
+    const troubles = [];
+    const { one, answers, happens } = inTheLab(plain, (error) => troubles.push(error.status));
+    happens('ready', {});
+    const refuse = async (...reply) => {
+      answers.shift()(...reply);
+      await pause(10);
+    };
+    for (const reply of [[new Error('time-out')], [null, { ok: false, error: { status: 503, retry_after_ms: 1 } }]]) {
+      await refuse(...reply);
+      while (answers.length === 0) await within(pause(10), 'another try');
+    }
+    assert.deepEqual([troubles, one.busy()], [[], true]);
+    await refuse(null, { ok: false, error: { status: 422 } });
+    assert.deepEqual(troubles, [422]);
+    await settled(one, answers);
+    await assert.rejects(Promise.all([one.send(1, 'x', 'x'), refuse(null, { ok: false, error: { status: 404 } })]), { status: 404 });
+    await settled(one, answers);
+  },
+
+  async 'a pin that is told while an answer is under way is kept'() {
+    const { one, answers, happens } = inTheLab(both.direct);
+    const answer = async (pinned) => {
+      while (answers.length === 0) await within(pause(10), 'a sync');
+      answers.shift()(null, page({ pinned }));
+      await pause(10);
+    };
+    happens('ready', {});
+    await answer([3]);
+    await settled(one, answers);
+    happens('ready', {});
+    happens('chat_pinned', { chat: 2 });
+    happens('chat_unpinned', { chat: 3 });
+    // It was read before.
+    await answer([3]);
+    assert.ok(one.busy(), 'it asks again');
+    await answer([2]);
+    await settled(one, answers);
+    assert.deepEqual(one.state().pinned, [2]);
+  },
+
+  async 'a client that applies events needs no sync for what others do'() {
     const [ada, bob] = [await newcomer('Ada'), await newcomer('Bob')];
-    const [adas, bobs] = [await start(ada), await start(bob)];
-    const { chat } = await adas.ask('create_chat', { chat: { name: 'Tea', is_group: true, members_array: [bob.id] } });
+    const [adas, bobs] = [await start(ada, both.plain), await start(bob, both.direct)];
+    const { chat } = await adas.toggle('create_chat', { chat: { name: 'Tea', is_group: true, members_array: [bob.id] } });
     await caughtUp(adas);
     await caughtUp(bobs);
     let synced = 0;
-    for (const { socket } of [adas, bobs]) socket.onAnyOutgoing((event) => (synced += event === 'sync' ? 1 : 0));
-    const sent = await Promise.all(
-      Array.from({ length: 200 }, (_, n) => [adas, bobs][n % 2].send(chat.id, `${n}`)),
-    );
-    for (const { message } of sent.slice(0, 20)) await [adas, bobs][message.id % 2].toggleLike(message);
+    bobs.socket.onAnyOutgoing((event) => (synced += event === 'sync' ? 1 : 0));
+    const sent = await Promise.all(Array.from({ length: 200 }, (_, n) => adas.send(chat.id, `${n}`)));
+    for (const { message } of sent.slice(0, 20)) await adas.toggle('toggle_like_message', { message: { id: message.id } });
     const done = async () => {
-      while ([adas, bobs].some((one) => one.state().versions[chat.id] < 1 + 200 + 20)) await pause(10);
+      while (bobs.state().chats[chat.id].version < 1 + 200 + 20) await pause(10);
     };
-    await within(done(), 'every change at both');
-    const name = 'Robert';
-    await call('PATCH', `/user/${bob.id}`, { token: bob.token, json: { name } });
+    await within(done(), 'every change');
+    const name = 'Adelaide';
+    await call('PATCH', `/user/${ada.id}`, { token: ada.token, json: { name } });
     const renamed = async () => {
-      while ([adas, bobs].some((one) => one.state().users[bob.id].name !== name)) await pause(10);
+      while (bobs.state().users[ada.id].name !== name) await pause(10);
     };
-    await within(renamed(), 'another name at both');
+    await within(renamed(), 'another name');
     assert.equal(synced, 0);
     assert.deepEqual(known(bobs.state()), await snapshot(bob));
+    await caughtUp(adas);
     assert.deepEqual(known(adas.state()), await snapshot(ada));
     for (const { socket } of [adas, bobs]) socket.disconnect();
   },

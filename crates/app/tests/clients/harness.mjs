@@ -12,12 +12,17 @@ export const [url, mode] = process.argv.slice(2);
 const transports = { polling: ['polling'], websocket: ['websocket'], upgrade: ['polling', 'websocket'] }[mode];
 assert.ok(url, 'usage: node <scenario>.mjs <base url> [polling|websocket|upgrade]');
 
-/** The JavaScript that stands in a page of the documentation. */
-export async function codeOf(page) {
+/** The blocks of JavaScript that stand in a page of the documentation, in order. */
+export async function blocksOf(page) {
   const text = await readFile(new URL(`../../../../docs/${page}`, import.meta.url), 'utf8');
   const blocks = [...text.matchAll(/^```js\n(.*?)^```/gms)].map(([, code]) => code);
   assert.ok(blocks.length > 0, `docs/${page} has no code`);
-  return blocks.join('');
+  return blocks;
+}
+
+/** All of them as one. */
+export async function codeOf(page) {
+  return (await blocksOf(page)).join('');
 }
 
 const open = new Set();
@@ -114,10 +119,10 @@ export const places = {
   bearer: (token) => ({ extraHeaders: { authorization: `Bearer ${token}` } }),
 };
 
-/** Makes a socket that has not connected yet. */
+/** Makes a socket that has not connected yet; `options.url` is where to, when that is not the server itself. */
 export function dial(options) {
   assert.ok(transports, `${mode} is neither polling nor websocket nor upgrade`);
-  return io(url, { path: '/ws/socket.io/', transports, forceNew: true, reconnection: false, autoConnect: false, ...options });
+  return io(options.url ?? url, { path: '/ws/socket.io/', transports, forceNew: true, reconnection: false, autoConnect: false, ...options });
 }
 
 /** Connects, and waits for the transport to be upgraded where that is what is tested. */
