@@ -7,23 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::knowledge::{Knowledge, number};
+use crate::line::{Error, Line, PATIENCE};
 use crate::people::User;
 
 /// How many messages a device has on their way at a time.
 const IN_FLIGHT: usize = 4;
-/// How long a server may be silent before the device tries another connection.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What ends a connection.
-type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What all devices have in common.
 pub struct Shared {
@@ -55,6 +47,8 @@ pub struct Device {
     /// Whether an answer is under way, and whether it may be older than what was heard meanwhile.
     syncing: bool,
     again: bool,
+    /// How often it has tried to connect.
+    tries: i64,
     /// How often it had to catch up because it had missed something while it was connected.
     pub jumps: u64,
 }
@@ -63,13 +57,6 @@ pub struct Device {
 enum End {
     Lost,
     Finished,
-}
-
-struct Line {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    asked: u64,
-    /// What the acknowledgements that are to come are of.
-    waiting: HashMap<u64, Asked>,
 }
 
 enum Asked {
@@ -93,6 +80,7 @@ impl Device {
             epoch: Value::Null,
             syncing: false,
             again: false,
+            tries: 0,
             jumps: 0,
         }
     }
@@ -108,7 +96,10 @@ impl Device {
     }
 
     async fn stay_connected(&mut self) -> Result<End, Error> {
-        let mut line = Line::connect(&self.shared.url, &self.user.access).await?;
+        self.tries += 1;
+        // One in three polls, and the next time another one.
+        let polls = (self.user.id + self.tries) % 3 == 0;
+        let mut line = Line::connect(&self.shared.url, &self.user.access, polls).await?;
         self.ask_for_changes(&mut line).await?;
         let mut caught_up = false;
         loop {
@@ -149,7 +140,7 @@ impl Device {
         }
     }
 
-    async fn ask_for_changes(&mut self, line: &mut Line) -> Result<(), Error> {
+    async fn ask_for_changes(&mut self, line: &mut Line<Asked>) -> Result<(), Error> {
         (self.syncing, self.again) = (true, false);
         let known: BTreeMap<String, i64> =
             self.known.versions.iter().map(|(id, version)| (id.to_string(), *version)).collect();
@@ -158,7 +149,7 @@ impl Device {
     }
 
     /// Has as many messages on their way as it may, the oldest first: after a break those that were on their way before.
-    async fn keep_sending(&mut self, line: &mut Line) -> Result<(), Error> {
+    async fn keep_sending(&mut self, line: &mut Line<Asked>) -> Result<(), Error> {
         let chats: Vec<i64> = self.known.chats.keys().copied().collect();
         while self.open.len() < IN_FLIGHT && self.shared.sending.load(Ordering::Relaxed) {
             self.next += 1;
@@ -166,8 +157,9 @@ impl Device {
             self.open.push_back((format!("{}-{}", self.user.id, self.next), chat, format!("number {}", self.next)));
             self.do_something_else(line, chat).await?;
         }
-        let under_way =
-            |line: &Line, id: &str| line.waiting.values().any(|asked| matches!(asked, Asked::Send(sent) if sent == id));
+        let under_way = |line: &Line<Asked>, id: &str| {
+            line.waiting.values().any(|asked| matches!(asked, Asked::Send(sent) if sent == id))
+        };
         let open: Vec<_> = self.open.iter().filter(|(id, ..)| !under_way(line, id)).cloned().collect();
         for (id, chat, content) in open {
             let message = json!({ "chat_id": chat, "content": content, "message_type": "text", "client_id": id });
@@ -177,7 +169,7 @@ impl Device {
     }
 
     /// Likes, pins, opens a chat or takes another name, beside some of the messages.
-    async fn do_something_else(&mut self, line: &mut Line, chat: i64) -> Result<(), Error> {
+    async fn do_something_else(&mut self, line: &mut Line<Asked>, chat: i64) -> Result<(), Error> {
         match self.next % 20 {
             3 | 10 => {
                 if let Some(id) = self.known.messages.keys().next_back() {
@@ -310,34 +302,4 @@ fn acknowledgement(packet: &str) -> Option<(u64, Value)> {
     let (ack, arguments) = rest.split_at(rest.find('[')?);
     let [answer]: [Value; 1] = serde_json::from_str(arguments).ok()?;
     Some((ack.parse().ok()?, answer))
-}
-
-impl Line {
-    async fn connect(url: &str, token: &str) -> Result<Self, Error> {
-        let url = format!("{}/ws/socket.io/?EIO=4&transport=websocket", url.replacen("http", "ws", 1));
-        let (stream, _) = timeout(PATIENCE, connect_async(url)).await??;
-        let mut line = Self { stream, asked: 0, waiting: HashMap::new() };
-        line.packet().await?.filter(|packet| packet.starts_with('0')).ok_or("the engine does not open")?;
-        line.stream.send(Message::text(format!("40{}", json!({ "token": token })))).await?;
-        line.packet().await?.filter(|packet| packet.starts_with("40")).ok_or("not let in")?;
-        Ok(line)
-    }
-
-    async fn ask(&mut self, event: &str, payload: &Value, what: Asked) -> Result<(), Error> {
-        self.asked += 1;
-        self.waiting.insert(self.asked, what);
-        Ok(self.stream.send(Message::text(format!("42{}{}", self.asked, json!([event, payload])))).await?)
-    }
-
-    /// The next packet that is no ping; `None` when the connection is closed.
-    async fn packet(&mut self) -> Result<Option<String>, Error> {
-        loop {
-            match timeout(PATIENCE, self.stream.next()).await? {
-                Some(Ok(Message::Text(text))) if text.as_str() == "2" => self.stream.send(Message::text("3")).await?,
-                Some(Ok(Message::Text(text))) => return Ok(Some(text.to_string())),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(None),
-                Some(Ok(_)) => {}
-            }
-        }
-    }
 }

@@ -20,6 +20,7 @@ mod device;
 mod disk;
 mod kill;
 mod knowledge;
+mod line;
 mod party;
 mod proxy;
 mod shutdown;
