@@ -97,7 +97,7 @@ pub const EVENTS: &[EventSpec] = &[
         direction: Direction::FromClient {
             ack: &["epoch", "reset", "chats", "gone", "pinned", "users", "users_since", "more"],
         },
-        payload: "{chats: {chat id: version}, epoch?, users_since?, limit?}",
+        payload: "{chats: {chat id: version}, chats_after?, chats_until?, epoch?, users_since?, limit?}",
         meaning: "Tells what changed since the versions that the client knows.",
     },
     EventSpec {

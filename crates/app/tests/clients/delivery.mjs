@@ -6,10 +6,11 @@ import { Weather } from './weather.mjs';
 const [plain, direct, ...more] = await blocksOf('delivery.md');
 assert.ok(plain && direct && more.length === 0, 'docs/delivery.md has other clients');
 
-/** The client of the page, which names so many chats at once, or the one that applies events directly as well. */
-function client(socket, source = plain, { trouble = unexpected, named = 5_000 } = {}) {
-  assert.ok(source.includes('const NAMED = 5_000;'));
-  const code = source.replace('const NAMED = 5_000;', `const NAMED = ${named};`);
+/** The client of the page, which names so many chats and asks for so many messages at once, or the one that applies events directly as well. */
+function client(socket, source = plain, { trouble = unexpected, named = '5_000', limit = '1000' } = {}) {
+  const [most, page] = ['const NAMED = 5_000;', ', limit: 1000 }'];
+  assert.ok(source.includes(most) && source.includes(page), 'the client has other sizes');
+  const code = source.replace(most, `const NAMED = ${named};`).replace(page, `, limit: ${limit} }`);
   const made = new Function('socket', 'trouble', `${code}\nreturn { sync, send, toggle, state: () => state, busy: () => syncing };`);
   return { socket, ...made(socket, trouble) };
 }
@@ -61,11 +62,11 @@ async function snapshot(user) {
 }
 
 /** A client on a socket that the test answers: what it asks waits in `answers`. */
-function inTheLab(source, trouble) {
+function inTheLab(source, options = {}) {
   const [handlers, answers] = [{}, []];
   let any = () => {};
-  const emitWithAck = () => new Promise((resolve, reject) => {
-    answers.push((error, answer) => (error ? reject(error) : resolve(answer)));
+  const emitWithAck = (_, payload) => new Promise((resolve, reject) => {
+    answers.push(Object.assign((error, answer) => (error ? reject(error) : resolve(answer)), { payload }));
   });
   const socket = {
     on: (event, handler) => (handlers[event] = handler),
@@ -74,7 +75,7 @@ function inTheLab(source, trouble) {
     timeout: () => ({ emitWithAck }),
   };
   const happens = (event, payload) => (any(event, payload), handlers[event]?.(payload));
-  return { one: client(socket, source, { trouble }), answers, happens };
+  return { one: client(socket, source, options), answers, happens };
 }
 
 /** An answer of `sync`. */
@@ -96,7 +97,7 @@ await main({
     const people = [await newcomer('Ada'), await newcomer('Bob'), await newcomer('Cat')];
     const weathers = await Promise.all(people.map(() => Weather.begin()));
     const kinds = [both.plain, both.direct, both.plain];
-    const clients = await Promise.all(people.map((one, n) => start(one, kinds[n], { url: weathers[n].url, named: 3 })));
+    const clients = await Promise.all(people.map((one, n) => start(one, kinds[n], { url: weathers[n].url, named: 3, limit: 20 })));
     const ids = people.map((person) => person.id);
     const rooms = [];
     const ROUNDS = 30;
@@ -164,9 +165,35 @@ await main({
     await settled(one, answers);
   },
 
+  async 'it goes on behind what it was told, through all of its chats'() {
+    const { one, answers, happens } = inTheLab(plain, { named: 2 });
+    const told = (...ids) => ids.map((id) => ({ id, version: 1, more: false, chat: { id, members_array: [] }, messages: [] }));
+    const asked = [];
+    const answer = async (...pages) => {
+      for (const told of pages) {
+        while (answers.length === 0) await within(pause(10), 'a sync');
+        const { chats, chats_after, chats_until } = answers[0].payload;
+        asked.push([chats_after, Object.keys(chats).map(Number), chats_until]);
+        answers.shift()(null, page(told));
+      }
+    };
+    happens('ready', {});
+    await answer({ chats: told(2, 4), more: true }, { more: true }, { chats: told(6, 9, 11) });
+    await settled(one, answers);
+    assert.deepEqual(asked.splice(0), [[0, [], undefined], [4, [], undefined], [4, [], undefined]]);
+    happens('ready', {});
+    await answer({ chats: told(3), more: true }, {}, {}, { gone: [11] });
+    await settled(one, answers);
+    assert.deepEqual(asked.splice(0), [[0, [2, 4], 4], [3, [4, 6], 6], [6, [9, 11], 11], [11, [], undefined]]);
+    happens('ready', {});
+    await answer({ reset: true, chats: told(1), more: true }, {}, {});
+    await settled(one, answers);
+    assert.deepEqual(asked, [[0, [2, 3], 3], [1, [], undefined], [0, [1], undefined]], 'all that it knew is forgotten');
+  },
+
   async 'what waiting does not mend is told, and what it does is tried again'() {
     const troubles = [];
-    const { one, answers, happens } = inTheLab(plain, (error) => troubles.push(error.status));
+    const { one, answers, happens } = inTheLab(plain, { trouble: (error) => troubles.push(error.status) });
     happens('ready', {});
     const refuse = async (...reply) => {
       answers.shift()(...reply);

@@ -78,7 +78,11 @@ const EVENT_IDS: &[EventRow] = &[
     ("toggle_chat_pin", "{chat: {id}}", Some((Object::Chat, 404))),
     // The token of another user is refused whatever session it is of; `sockets` has that.
     ("authenticate", "{token}", None),
-    ("sync", "{chats: {chat id: version}, epoch?, users_since?, limit?}", Some((Object::Chat, 200))),
+    (
+        "sync",
+        "{chats: {chat id: version}, chats_after?, chats_until?, epoch?, users_since?, limit?}",
+        Some((Object::Chat, 200)),
+    ),
 ];
 
 #[tokio::test]
