@@ -22,6 +22,14 @@ const unexpected = (error) => {
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const random = (below) => Math.floor(Math.random() * below);
 
+/** Waits until something is so. */
+function until(isSo, what) {
+  const waiting = async () => {
+    while (!isSo()) await pause(10);
+  };
+  return within(waiting(), what);
+}
+
 /** A client of the page, connected and caught up. */
 async function start({ token }, source, { url, ...options } = {}) {
   const socket = dial({ url, reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50, auth: { token } });
@@ -35,12 +43,9 @@ async function start({ token }, source, { url, ...options } = {}) {
 
 /** Waits until a client has nothing under way. */
 async function caughtUp({ socket, sync, busy }) {
-  const settled = async () => {
-    while (!socket.connected) await pause(10);
-    sync();
-    while (busy()) await pause(10);
-  };
-  await within(settled(), 'catching up');
+  await until(() => socket.connected, 'the connection');
+  sync();
+  await until(() => !busy(), 'catching up');
 }
 
 /** What a client knows and shows, without what changes by itself. */
@@ -83,13 +88,11 @@ const page = (told) => ({ ok: true, reset: false, epoch: 'e', chats: [], gone: [
 
 /** Answers what is asked until nothing is under way. */
 async function settled(one, answers) {
-  const work = async () => {
-    while (one.busy()) {
-      answers.splice(0).forEach((answer) => answer(null, page({ pinned: one.state().pinned })));
-      await pause(10);
-    }
+  const isSettled = () => {
+    answers.splice(0).forEach((answer) => answer(null, page({ pinned: one.state().pinned })));
+    return !one.busy();
   };
-  await within(work(), 'an end');
+  await until(isSettled, 'an end');
 }
 
 await main({
@@ -171,7 +174,7 @@ await main({
     const asked = [];
     const answer = async (...pages) => {
       for (const told of pages) {
-        while (answers.length === 0) await within(pause(10), 'a sync');
+        await until(() => answers.length > 0, 'a sync');
         const { chats, chats_after, chats_until } = answers[0].payload;
         asked.push([chats_after, Object.keys(chats).map(Number), chats_until]);
         answers.shift()(null, page(told));
@@ -201,7 +204,7 @@ await main({
     };
     for (const reply of [[new Error('time-out')], [null, { ok: false, error: { status: 503, retry_after_ms: 1 } }]]) {
       await refuse(...reply);
-      while (answers.length === 0) await within(pause(10), 'another try');
+      await until(() => answers.length > 0, 'another try');
     }
     assert.deepEqual([troubles, one.busy()], [[], true]);
     await refuse(null, { ok: false, error: { status: 422 } });
@@ -214,7 +217,7 @@ await main({
   async 'a pin that is told while an answer is under way is kept'() {
     const { one, answers, happens } = inTheLab(both.direct);
     const answer = async (pinned) => {
-      while (answers.length === 0) await within(pause(10), 'a sync');
+      await until(() => answers.length > 0, 'a sync');
       answers.shift()(null, page({ pinned }));
       await pause(10);
     };
@@ -242,16 +245,10 @@ await main({
     bobs.socket.onAnyOutgoing((event) => (synced += event === 'sync' ? 1 : 0));
     const sent = await Promise.all(Array.from({ length: 200 }, (_, n) => adas.send(chat.id, `${n}`)));
     for (const { message } of sent.slice(0, 20)) await adas.toggle('toggle_like_message', { message: { id: message.id } });
-    const done = async () => {
-      while (bobs.state().chats[chat.id].version < 1 + 200 + 20) await pause(10);
-    };
-    await within(done(), 'every change');
+    await until(() => bobs.state().chats[chat.id].version === 1 + 200 + 20, 'every change');
     const name = 'Adelaide';
     await call('PATCH', `/user/${ada.id}`, { token: ada.token, json: { name } });
-    const renamed = async () => {
-      while (bobs.state().users[ada.id].name !== name) await pause(10);
-    };
-    await within(renamed(), 'another name');
+    await until(() => bobs.state().users[ada.id].name === name, 'another name');
     assert.equal(synced, 0);
     assert.deepEqual(known(bobs.state()), await snapshot(bob));
     await caughtUp(adas);

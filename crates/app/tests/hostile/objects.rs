@@ -44,6 +44,9 @@ const IDS: &[(&str, Object, u16)] = &[
 const NO_IDS: &[&str] = &[
     "after",
     "before",
+    // They say where to go on, and whether there is a chat of that id makes no difference.
+    "chats_after",
+    "chats_until",
     "client_id",
     "content",
     "current_password",
