@@ -24,7 +24,7 @@ use socketioxide::socket::DisconnectReason;
 use socketioxide::{SendError, SocketError};
 use tokio::sync::mpsc;
 
-use crate::connection::{Call, Connection, Mailbox};
+use crate::connection::{Connection, Mailbox, Slot};
 use crate::hub::{Context, Hub};
 use crate::outlet::Outlet;
 use crate::places::{Place, Places};
@@ -118,13 +118,8 @@ async fn settle(context: &Arc<Context>, socket: &SocketRef, principal: Principal
 /// Sends everything that comes from the socket to its mailbox.
 fn listen(hub: &Hub, socket: &SocketRef, mailbox: &Arc<Mailbox>) {
     socket.extensions.insert(Arc::clone(mailbox));
-    // Handlers are started in the order of the events and run at the same time: what must keep the order is done before the
-    // future is made. There is one for all events, since each would take memory with every socket.
-    let posted = Arc::clone(mailbox);
-    socket.on_fallback(move |call: Call| {
-        posted.post(call);
-        ready(())
-    });
+    // There is one handler for all events, since each takes memory with every socket.
+    socket.on_fallback(Slot(Arc::clone(mailbox)));
     let (ended, hub, sid) = (Arc::clone(mailbox), hub.clone(), socket.id);
     socket.on_disconnect(move |reason: DisconnectReason| {
         ended.close();

@@ -29,7 +29,7 @@ use crate::places::Place;
 use crate::rooms;
 
 use self::mailbox::Job;
-pub(crate) use self::mailbox::{Call, Mailbox};
+pub(crate) use self::mailbox::{Mailbox, Slot};
 
 /// How many messages of one socket may be on their way to the store at once. The store commits what comes together in one go,
 /// so that waiting for each alone would cost a client most of its speed.
@@ -233,6 +233,13 @@ impl Connection {
     fn read_on(&self) {
         if let Some(outlet) = self.outlet.as_ref().filter(|_| !self.in_flight.exceed(4, &self.context.hub)) {
             outlet.intake().open();
+        }
+    }
+
+    /// Has nothing read from the client for a moment when many of its events were not taken.
+    fn slow_down(&self) {
+        if let Some(outlet) = self.outlet.as_ref().filter(|outlet| !outlet.intake().refuses()) {
+            outlet.pause();
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mango_contract::catalogue;
 use mango_contract::event::{HangUpReason, HangingUp};
-use mango_domain::model::{ConnectionId, SessionId};
+use mango_domain::model::{ConnectionId, SessionId, UserId};
 use mango_domain::ports::Clock;
 use mango_domain::usecases::UseCases;
 use socketioxide::extract::SocketRef;
@@ -188,22 +188,31 @@ impl Hub {
             .into_iter()
             .filter_map(|socket| {
                 let outlet = outlet_of(&socket)?;
-                Some((share(&outlet), outlet, socket)).filter(|(share, ..)| *share > 0)
+                let user = socket.extensions.get::<Arc<Mailbox>>()?.connection().principal().user;
+                Some((share(&outlet), user, outlet, socket)).filter(|(share, ..)| *share > 0)
             })
             .collect();
-        full.sort_unstable_by_key(|(share, ..)| Reverse(*share));
+        // Whoever has many sockets with a little each is no better than one who has a single one with much.
+        let mut of_user: HashMap<UserId, usize> = HashMap::new();
+        for (share, user, ..) in &full {
+            let sum = of_user.entry(*user).or_default();
+            *sum = sum.saturating_add(*share);
+        }
+        full.sort_unstable_by_key(|(share, user, ..)| Reverse((of_user.get(user).copied(), *share)));
         let (count, all) = (full.len(), sum.size());
         let mut hung_up = 0_usize;
-        for (_, outlet, socket) in full {
+        for (.., outlet, socket) in full {
             if !sum.is_overfull() {
                 break;
             }
             hung_up = hung_up.saturating_add(1);
-            let is_blocked = outlet.is_blocked();
+            // Whoever reads nothing cannot be told, and what waits for them takes memory as long as the connection is there. So does what
+            // they have sent.
+            let is_at_once = outlet.is_blocked() || reason == HangUpReason::Flood;
+            let sid = socket.id;
             self.hang_up(socket, reason);
-            // Whoever reads nothing cannot be told, and what waits for them takes memory as long as the connection is there.
-            if let Some(wire) = outlet.wire().filter(|_| is_blocked) {
-                wire.cancel();
+            if is_at_once {
+                self.break_off(sid, outlet);
             }
         }
         tracing::warn!(

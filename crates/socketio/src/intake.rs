@@ -3,7 +3,7 @@
 //! by the rates of its user.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -21,6 +21,10 @@ use crate::sums::Share;
 const MOST_OTHERS: u32 = 100;
 const OTHERS_EVERY: Duration = Duration::from_millis(500);
 
+/// How many events may be refused at once before nothing is read from their client for a moment, and how long until one more may be.
+const MOST_REFUSED: u32 = 1000;
+const REFUSED_EVERY: Duration = Duration::from_millis(5);
+
 /// What is taken from a client, which is everything to begin with.
 #[derive(Debug, Default)]
 pub(crate) struct Intake {
@@ -29,8 +33,33 @@ pub(crate) struct Intake {
     readers: Mutex<Vec<Waker>>,
     /// The bytes of what the client has sent and is not done with.
     share: Share,
-    /// When there is no trace left of the packets that are no events.
+    /// The part of these that belongs to an event which may wait for attachments.
+    attached: AtomicUsize,
+    /// Whether nothing is read for a moment.
+    is_paused: AtomicBool,
+    others: Tally,
+    refused: Tally,
+}
+
+/// How much there has been lately of something that may happen now and then: the generic cell rate algorithm, as in ITU-T I.371.
+#[derive(Debug, Default)]
+struct Tally {
+    /// When there is no trace left of it.
     forgotten: Mutex<Option<Instant>>,
+}
+
+impl Tally {
+    /// Takes note of one more; whether it is within `most` at once and one for each `every`.
+    fn count(&self, most: u32, every: Duration) -> bool {
+        let now = Instant::now();
+        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = forgotten.unwrap_or(now).max(now) + every;
+        let is_within = next.duration_since(now) <= every * most;
+        if is_within {
+            *forgotten = Some(next);
+        }
+        is_within
+    }
 }
 
 impl Intake {
@@ -56,27 +85,59 @@ impl Intake {
         &self.share
     }
 
-    /// Takes note of a packet that is no event; whether there may be one more (the generic cell rate algorithm, as in ITU-T I.371).
+    /// Takes note of a packet that is no event; whether there may be one more.
     #[must_use]
     pub(crate) fn tolerate(&self) -> bool {
-        let now = Instant::now();
-        let mut forgotten = self.forgotten.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = forgotten.unwrap_or(now).max(now) + OTHERS_EVERY;
-        let is_within = next.duration_since(now) <= OTHERS_EVERY * MOST_OTHERS;
-        if is_within {
-            *forgotten = Some(next);
+        self.others.count(MOST_OTHERS, OTHERS_EVERY)
+    }
+
+    /// Takes note of an event that is refused because there are too many; whether more of them may be read at once.
+    #[must_use]
+    pub(crate) fn refuses(&self) -> bool {
+        self.refused.count(MOST_REFUSED, REFUSED_EVERY)
+    }
+
+    /// Takes note of how many bytes an event that may wait for attachments has with those that have come.
+    pub(crate) fn note_attached(&self, bytes: usize) {
+        match self.attached.swap(bytes, Ordering::Relaxed) {
+            before if before < bytes => self.share.add(bytes.saturating_sub(before)),
+            before if before > bytes => self.share.remove(before.saturating_sub(bytes)),
+            _ => {}
         }
-        is_within
+    }
+
+    /// How many bytes that is.
+    pub(crate) fn attached(&self) -> usize {
+        self.attached.load(Ordering::Relaxed)
+    }
+
+    /// Has nothing read until [`go_on`](Self::go_on); whether it was read before.
+    #[must_use]
+    pub(crate) fn pause(&self) -> bool {
+        !self.is_paused.swap(true, Ordering::AcqRel)
+    }
+
+    /// Has what comes read again after a pause, unless it is shut.
+    pub(crate) fn go_on(&self) {
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_paused.store(false, Ordering::Release);
+        let woken = std::mem::take(&mut *readers);
+        drop(readers);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_shut.load(Ordering::Acquire) || self.is_paused.load(Ordering::Acquire)
     }
 
     /// Waits until something may be read.
     pub(crate) fn poll_open(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_shut.load(Ordering::Acquire) {
+        if !self.is_closed() {
             return Poll::Ready(());
         }
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         // It opens under the lock, so that nobody waits for what has been.
-        if !self.is_shut.load(Ordering::Acquire) {
+        if !self.is_closed() {
             return Poll::Ready(());
         }
         if !readers.iter().any(|reader| reader.will_wake(cx.waker())) {

@@ -24,6 +24,7 @@ use mango_contract::event::HangUpReason;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
+use tokio::time::{Duration, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::frames::Frames;
@@ -34,9 +35,12 @@ use crate::sums::{Share, Sum};
 /// The most bytes of a packet that is not counted. 4,096 of them have 4 MiB.
 const SMALL: usize = 1024;
 
+/// How long nothing is read from a client that sends more than is taken.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// The most bytes that are read from a client before it has been let in. All that it has to say until then is its token, and all of it can
 /// come back to it in answers.
-const BEFORE_LET_IN: usize = 64 * 1024;
+const BEFORE_LET_IN: usize = 16 * 1024;
 
 /// What waits to be sent to one client. A copy is the same outlet.
 ///
@@ -197,6 +201,19 @@ impl Outlet {
         self.shared.is_flooding.load(Ordering::Relaxed)
     }
 
+    /// Has nothing read from the client for a moment.
+    pub(crate) fn pause(&self) {
+        if self.shared.intake.pause() {
+            let outlet = self.downgrade();
+            tokio::spawn(async move {
+                sleep(PAUSE).await;
+                if let Some(outlet) = outlet.upgrade() {
+                    outlet.intake().go_on();
+                }
+            });
+        }
+    }
+
     /// How many sockets have been let in over the connection, one after the other.
     pub(crate) fn let_in(&self) -> u64 {
         self.shared.let_in.load(Ordering::Relaxed)
@@ -324,6 +341,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.outlet.counted().intake().poll_open(cx).is_pending() {
             return self.poll_broken_off(cx).map(|()| Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        if self.packets.have_much() {
+            // Others have their turn in between, be there ever so much to read.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.connection).poll_read(cx, buffer))?;

@@ -16,6 +16,9 @@ const MOST_OF_NAMESPACES: usize = 512;
 /// The most bytes of a message that is not complete which are not counted. Most messages come in one piece.
 const SMALL: usize = 1024;
 
+/// How many frames are read from one client before others have their turn.
+const MUCH: usize = 64;
+
 /// A packet of which not all has come, by its first bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Opening {
@@ -91,6 +94,13 @@ impl Opening {
                 kind
             }
         };
+        if is_complete {
+            intake.note_attached(match kind {
+                Kind::Attachment => intake.attached().saturating_add(self.length),
+                Kind::WithAttachments => self.length,
+                Kind::Event | Kind::Namespace | Kind::Other => 0,
+            });
+        }
         self.length <= kind.most_bytes()
     }
 }
@@ -102,10 +112,10 @@ pub(crate) struct Packets {
     opening: Opening,
     /// The bytes that have come of a message that is not complete.
     incomplete: usize,
-    /// The bytes of an event that may wait for attachments, with those that have come. Nothing else may come in between.
-    attached: usize,
     /// How many bytes of these the intake was told of.
     told: usize,
+    /// How many frames have begun since others had their turn.
+    frames_read: usize,
 }
 
 impl Packets {
@@ -117,17 +127,30 @@ impl Packets {
     /// Goes on by these bytes; whether they may be taken.
     #[must_use]
     pub(crate) fn advance(&mut self, bytes: &[u8], intake: &Intake) -> bool {
-        let Self { frames, opening, incomplete, attached, .. } = self;
+        let Self { frames, opening, incomplete, frames_read, .. } = self;
         let mut are_taken = true;
-        frames.advance(bytes, |piece| are_taken = are_taken && take(opening, incomplete, attached, &piece, intake));
-        let kept = self.incomplete.saturating_add(self.attached);
+        frames.advance(bytes, |piece| {
+            *frames_read = frames_read.saturating_add(usize::from(piece.is_header()));
+            are_taken = are_taken && take(opening, incomplete, &piece, intake);
+        });
+        let kept = self.incomplete;
         self.tell(if kept > SMALL { kept } else { 0 }, intake);
         are_taken
+    }
+
+    /// Whether so many frames have come that others should have their turn before there are more.
+    pub(crate) fn have_much(&mut self) -> bool {
+        let have_much = self.frames_read >= MUCH;
+        if have_much {
+            self.frames_read = 0;
+        }
+        have_much
     }
 
     /// Takes note that nothing more comes.
     pub(crate) fn forget(&mut self, intake: &Intake) {
         self.tell(0, intake);
+        intake.note_attached(0);
     }
 
     fn tell(&mut self, kept: usize, intake: &Intake) {
@@ -140,13 +163,7 @@ impl Packets {
 }
 
 /// Takes a piece of a frame; whether it may be taken.
-fn take(
-    opening: &mut Opening,
-    incomplete: &mut usize,
-    attached: &mut usize,
-    piece: &Piece<'_>,
-    intake: &Intake,
-) -> bool {
+fn take(opening: &mut Opening, incomplete: &mut usize, piece: &Piece<'_>, intake: &Intake) -> bool {
     let frame = piece.frame;
     if frame.is_control() {
         return !piece.is_header() || intake.tolerate();
@@ -168,11 +185,6 @@ fn take(
     let is_complete = frame.is_final() && piece.is_last();
     let is_taken = opening.advance(grows, piece.unmasked(), is_complete, intake);
     if is_complete {
-        *attached = match opening.kind {
-            Some(Kind::Attachment) => attached.saturating_add(*incomplete),
-            Some(Kind::WithAttachments) => *incomplete,
-            _ => 0,
-        };
         *incomplete = 0;
     }
     is_taken

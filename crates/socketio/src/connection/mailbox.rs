@@ -7,10 +7,9 @@ use std::time::Duration;
 use mango_contract::event::HangUpReason;
 use mango_contract::{Ack, Problem};
 use mango_domain::model::Subject;
-use socketioxide::ParserError;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, Event, SocketRef};
-use socketioxide::handler::FromMessageParts;
+use socketioxide::handler::{FromMessageParts, MessageHandler};
 use socketioxide::socket::Socket;
 use socketioxide_core::{Str, Value};
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -22,7 +21,7 @@ use crate::on::Verb;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// An event as it came from a socket.
-pub(crate) struct Call {
+struct Call {
     socket: SocketRef,
     verb: Verb,
     /// The name and the arguments as a JSON array. Attachments are not taken; their place in the text is held by an object, which is
@@ -31,15 +30,18 @@ pub(crate) struct Call {
     reply: Option<Reply>,
 }
 
-impl FromMessageParts<LocalAdapter> for Call {
-    type Error = ParserError;
+/// What socketioxide gives the events of a socket to. It posts them at once, in their order. A function in its place would be called with each
+/// in a task of its own, and a client that sends many would fill the memory with tasks.
+pub(crate) struct Slot(pub(crate) Arc<Mailbox>);
 
-    fn from_message_parts(socket: &Arc<Socket>, value: &mut Value, ack: &Option<i64>) -> Result<Self, ParserError> {
-        let Event(name) = Event::from_message_parts(socket, value, ack)?;
-        let Ok(sender) = AckSender::from_message_parts(socket, value, ack);
+impl MessageHandler<LocalAdapter, Verb> for Slot {
+    fn call(&self, socket: Arc<Socket>, mut value: Value, ack: Option<i64>) {
+        // That the name is a text has been seen before.
+        let Ok(Event(name)) = Event::from_message_parts(&socket, &mut value, &ack) else { return };
+        let Ok(sender) = AckSender::from_message_parts(&socket, &mut value, &ack);
         let reply = ack.map(|id| Reply { sender, id });
         let text = value.as_str().cloned().unwrap_or_default();
-        Ok(Self { socket: SocketRef::from(Arc::clone(socket)), verb: Verb::named(&name), text, reply })
+        self.0.post(Call { socket: SocketRef::from(socket), verb: Verb::named(&name), text, reply });
     }
 }
 
@@ -70,15 +72,16 @@ impl Mailbox {
     /// Takes an event. One that there is no place for, or that its user sends too often, is refused at once; when its sender could not
     /// learn of that, because it asked for no acknowledgement, the socket is hung up on instead. In a shutdown events are refused as
     /// well, and nobody is hung up on: clients stay away after that, and come back by themselves after the connection is closed.
-    pub(crate) fn post(&self, call: Call) {
+    fn post(&self, call: Call) {
         if self.lock().is_none() {
             // Nothing is taken from a socket that was told to go.
-            return;
+            return self.connection.slow_down();
         }
         let verb = call.verb;
         let (context, user) = (self.connection.context(), self.connection.principal().user);
         if let Err(error) = context.use_cases.limit.run(verb.rate(), Subject::User(user)) {
             let problem = Problem::from(&error);
+            self.connection.slow_down();
             return self.refuse(call, &problem, !context.hub.closing().is_cancelled());
         }
         let size = call.text.len();

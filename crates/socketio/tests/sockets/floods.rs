@@ -126,6 +126,46 @@ async fn messages_that_are_never_complete_count_as_well() {
     others_have_room(&world, &bob).await;
 }
 
+#[tokio::test]
+async fn attachments_over_polling_count_too() {
+    let world = World::with(small(), |ports| ports).await;
+    let ann = world.person(1).await;
+    let attachment = format!("b{}", "A".repeat(100_000));
+    let event = r#"4516-["sync",{"_placeholder":true,"num":0}]"#;
+    let body = [vec![event.to_owned()], vec![attachment; 5]].concat().join("\u{1e}");
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        let client = Poller::connect(&world, &ann).await;
+        client.send(body.clone()).await;
+        clients.push(client);
+    }
+    assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain), "one has to go");
+}
+
+#[tokio::test]
+async fn who_has_many_sockets_with_a_little_goes_before_who_has_one_with_more() {
+    let (world, gate) = World::held(small()).await;
+    let (ann, bob) = (world.person(1).await, world.person(2).await);
+    let chat = world.group(&[&ann, &bob]).await;
+    let mut honest = world.connect(&bob).await;
+    let message = text_message(chat, &"x".repeat(60_000));
+    for _ in 0..8 {
+        honest.ask("send_message", &message).await;
+    }
+    gate.arrivals(8).await;
+    let mut clients = Vec::new();
+    for _ in 0..40 {
+        let mut client = world.connect(&ann).await;
+        client.send_part(format!("42[\"sync\",\"{}", "x".repeat(50_000)), true, false).await;
+        clients.push(client);
+    }
+    assert_eq!(world.departure().await, (ann.id, Departure::OthersRemain));
+    gate.let_through(8);
+    for n in 1..=8 {
+        assert_eq!(honest.next_answer().await.1["message"]["seq"], n);
+    }
+}
+
 /// Sees that so much can be sent as may be there at once.
 async fn others_have_room(world: &World, person: &Person) {
     let mut client = world.connect(person).await;

@@ -1,5 +1,7 @@
 //! Sockets that send too often, by the rates of their users.
 
+use std::time::{Duration, Instant};
+
 use mango_domain::model::{Rate, Subject};
 use mango_domain::ports::Departure;
 use serde_json::json;
@@ -36,6 +38,22 @@ async fn an_event_beyond_the_rate_is_refused_in_its_acknowledgement_and_the_sock
     assert_eq!(client.call("sync", json!({ "chats": {} })).await["ok"], true, "another rate");
     let mut other = world.connect(&bob).await;
     assert_eq!(other.call("send_message", text_message(chat, "mine")).await["ok"], true, "another user");
+}
+
+#[tokio::test]
+async fn of_a_client_that_goes_on_and_on_little_is_read() {
+    let world = World::new().await;
+    let ann = world.person(1).await;
+    let mut client = world.connect(&ann).await;
+    world.memory.rates.limit(Rate::Read, 1);
+    world.memory.rates.exhaust(Rate::Read, Subject::User(ann.id));
+    client.send_together((0..4000).map(|n| format!("42{n}[\"no_such_event\",{{}}]"))).await;
+    let started = Instant::now();
+    for n in 0..4000 {
+        assert_eq!(client.next_answer().await.0, n, "all are answered, in their order");
+    }
+    // A thousand at once, then about 200 each quarter of a second at the most.
+    assert!(started.elapsed() > Duration::from_secs(4), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
