@@ -58,7 +58,7 @@ impl Pool {
     pub(crate) fn new(size: PoolSize) -> Self {
         let running = size.running.get().min(Semaphore::MAX_PERMITS);
         Self {
-            places: Room::new(running.saturating_add(size.waiting)),
+            places: Room::for_few(running.saturating_add(size.waiting)),
             running: Arc::new(Semaphore::new(running)),
             threads: None,
         }
@@ -195,12 +195,12 @@ mod tests {
         let held = hold(&pool).await;
         let at = |address: [u8; 4]| Client::at(Some(address.into()));
         let mut line = Vec::new();
-        for _ in 0..24 {
+        for _ in 0..49 {
             let mut waiting = Box::pin(pool.run("test", at([192, 0, 2, 1]), || Ok(())));
             assert!(!is_ready(&mut waiting).await);
             line.push(waiting);
         }
-        assert!(is_busy(&pool.run("test", at([192, 0, 2, 1]), || Ok(())).await), "a quarter of 99 wait");
+        assert!(is_busy(&pool.run("test", at([192, 0, 2, 1]), || Ok(())).await), "half of 99 wait");
         let mut other = Box::pin(pool.run("test", at([192, 0, 2, 2]), || Ok(())));
         assert!(!is_ready(&mut other).await);
         held.release.send(()).unwrap();

@@ -12,6 +12,7 @@ use mango_http::{Exchange, UNMATCHED};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::head;
 use super::last::Last;
 use super::patience::Patience;
 use super::refusal;
@@ -28,6 +29,8 @@ pub(super) struct Connection {
     sockets: Sockets,
     patience: Patience,
     last: Last,
+    /// Of the first request.
+    head: head::Length,
     /// Whether anything ever came.
     is_heard: bool,
 }
@@ -36,7 +39,15 @@ impl Connection {
     /// `request_timeout` is how long a request may take from its first byte to that of its answer, unless it keeps coming.
     pub fn new(socket: TcpStream, stand: Stand, sockets: Sockets, request_timeout: Duration) -> Self {
         let patience = Patience::new(request_timeout);
-        Self { socket: Some(socket), stand, sockets, patience, last: Last::default(), is_heard: false }
+        Self {
+            socket: Some(socket),
+            stand,
+            sockets,
+            patience,
+            last: Last::default(),
+            head: head::Length::default(),
+            is_heard: false,
+        }
     }
 
     /// The socket and its place, if it was not refused.
@@ -75,7 +86,7 @@ fn problem(status: StatusCode) -> Problem {
             Problem::new(ProblemKind::RequestTimeout, "the head of the request took too long to arrive")
         }
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Problem {
-            detail: "the head of a request may have at most 96 fields and 128 KiB".to_owned(),
+            detail: "the head of a request may have at most 96 fields and 32 KiB".to_owned(),
             ..mango_http::of_status(status)
         },
         _ => Problem::new(ProblemKind::Internal, "the server could not do this"),
@@ -110,7 +121,11 @@ impl AsyncRead for Connection {
             received => {
                 self.is_heard |= received > 0;
                 self.patience.received(received);
-                read
+                if self.head.advance(buffer.filled().get(before..).unwrap_or_default()) {
+                    return read;
+                }
+                self.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+                Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
             }
         }
     }

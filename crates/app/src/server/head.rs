@@ -1,4 +1,4 @@
-//! The head of a request that actix has parsed, written again for hyper to parse.
+//! The head of a request: how long it may get before actix parses it, and how it is written again for hyper to parse.
 
 use actix_http::{HttpMessage, Request};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -24,6 +24,36 @@ pub(super) fn rewrite(request: &Request, behind: &[u8]) -> Bytes {
     bytes.freeze()
 }
 
+/// The most bytes that a head may have before its end has come. Actix alone would keep four times as much for each connection.
+const MOST: usize = 32 * 1024;
+
+/// How much of the first request of a connection has come, as long as its head goes on. Where the next ones begin is actix's business.
+#[derive(Debug, Default)]
+pub(super) struct Length {
+    bytes: usize,
+    /// How many bytes of the empty line at its end.
+    matched: usize,
+}
+
+impl Length {
+    const END: &[u8] = b"\r\n\r\n";
+
+    /// Goes on by these bytes; whether the head may have so many.
+    pub fn advance(&mut self, bytes: &[u8]) -> bool {
+        for byte in bytes {
+            if self.matched == Self::END.len() {
+                return true;
+            }
+            self.bytes = self.bytes.saturating_add(1);
+            self.matched = match Self::END.get(self.matched) {
+                Some(expected) if expected == byte => self.matched.saturating_add(1),
+                _ => usize::from(*byte == b'\r'),
+            };
+        }
+        self.matched == Self::END.len() || self.bytes <= MOST
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use actix_http::Method;
@@ -31,6 +61,21 @@ mod tests {
     use actix_http::test::TestRequest;
 
     use super::*;
+
+    #[test]
+    fn a_head_has_a_length_however_it_comes() {
+        let head = |size: usize| [b"GET / HTTP/1.1\r\nX: ", vec![b'x'; size - 23].as_slice(), b"\r\n\r\n"].concat();
+        assert_eq!(head(100).len(), 100);
+        for step in [1, 3, 1000, 100_000] {
+            let comes = |bytes: &[u8]| {
+                let mut length = Length::default();
+                bytes.chunks(step).all(|chunk| length.advance(chunk))
+            };
+            assert!(comes(&head(MOST)), "{step}");
+            assert!(comes(&[head(1000), vec![b'x'; 1_000_000]].concat()), "a body is no head");
+            assert!(!comes(&head(MOST + 4000)[..MOST + 2000]), "{step}");
+        }
+    }
 
     #[test]
     fn a_head_keeps_target_headers_and_what_came_behind() {

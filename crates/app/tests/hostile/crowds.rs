@@ -16,9 +16,9 @@ use tokio::time::timeout;
 use crate::client::{SOON, User};
 use crate::support::Server;
 
-/// What one hash, or one picture, and all those that wait for it have places for where there is one core, less the last three: one is nobody's
-/// share of them any more.
-const HASHES: usize = 98;
+/// What one hash, or one picture, and all those that wait for it have places for where there is one core, less the last one or three: a half of
+/// the one place, and a quarter of the three, is no place any more.
+const HASHES: usize = 100;
 const PICTURES: usize = 62;
 
 /// How many more come than there are places for. Some of the work may be done before the last of them is heard.

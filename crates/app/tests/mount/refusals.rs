@@ -56,7 +56,7 @@ async fn what_is_no_request_is_a_problem() {
     refused(&mounted, format!("GET /hello HTTP/1.1\r\nHost: a\r\n{fields}\r\n"), 431).await;
     // All of it is sent before the answer is read.
     let (_, problem) = refused(&mounted, format!("GET /{} HTTP/1.1\r\n", "x".repeat(1 << 20)), 431).await;
-    assert!(problem["detail"].as_str().unwrap().contains("128 KiB"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("32 KiB"), "{problem}");
     assert_eq!(reqwest::get(mounted.url("/hello")).await.unwrap().status(), 200);
 }
 

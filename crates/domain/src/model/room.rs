@@ -91,8 +91,8 @@ impl Room {
         Self::shared_out(size, Portions { user: 8, address: 4, network: 2 })
     }
 
-    /// A room for things so large that it has place for a few: an address holds up to a half of what all the others leave of it, and so does a
-    /// user.
+    /// A room for things so large that it has place for a few, or of which many honest people at one address want one each at the same time: an
+    /// address holds up to a half of what all the others leave of it, and so does a user.
     #[must_use]
     pub fn for_few(size: usize) -> Self {
         Self::shared_out(size, Portions { user: 2, address: 2, network: 2 })
