@@ -120,6 +120,9 @@ fn the_examples_of_proxies_tell_the_client_and_the_scheme() {
             assert!(inside.iter().any(|said| said == line), "{line:?} is not in {location:?}");
         }
     }
+    // And also those that come in the clear, to be sent away.
+    let clear = nginx.iter().skip_while(|line| *line != "listen 80;").take_while(|line| *line != "server {");
+    assert!(clear.into_iter().any(|line| line == "access_log off;"), "what comes over port 80 is logged");
     // Caddy sets X-Forwarded-For and X-Forwarded-Proto by itself, and logs no requests unless told so.
     check(
         "docs/proxies/Caddyfile",
