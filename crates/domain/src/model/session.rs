@@ -122,7 +122,8 @@ impl Device {
 }
 
 /// Whether a character is there to do something to the others, or shows nothing though it is no space: control characters, those of
-/// formatting (the zero-width ones, and all that turn the direction of text), separators of lines, variation selectors, and blanks.
+/// formatting (the zero-width ones, and all that turn the direction of text), separators of lines, blanks, and the marks that Unicode has shown as
+/// nothing (`Default_Ignorable_Code_Point`): the joiner of graphemes, the inherent vowels of Khmer, and variation selectors.
 fn is_unseen(c: char) -> bool {
     let category = c.general_category();
     matches!(
@@ -133,8 +134,10 @@ fn is_unseen(c: char) -> bool {
             | GeneralCategory::ParagraphSeparator
             | GeneralCategory::PrivateUse
             | GeneralCategory::Unassigned
-    ) || matches!(c, '\u{34f}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
-        || text::blank(c)
+    ) || matches!(
+        c,
+        '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
+    ) || text::blank(c)
 }
 
 /// What a store needs to begin a session.

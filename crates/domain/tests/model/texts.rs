@@ -211,6 +211,35 @@ fn a_device_has_no_character_that_works_unseen() {
     }
 }
 
+/// `Default_Ignorable_Code_Point` of `DerivedCoreProperties.txt`, Unicode 16.
+#[test]
+fn a_device_has_no_character_that_unicode_shows_as_nothing() {
+    let ignorable = [
+        '\u{ad}'..='\u{ad}',
+        '\u{34f}'..='\u{34f}',
+        '\u{61c}'..='\u{61c}',
+        '\u{115f}'..='\u{1160}',
+        '\u{17b4}'..='\u{17b5}',
+        '\u{180b}'..='\u{180f}',
+        '\u{200b}'..='\u{200f}',
+        '\u{202a}'..='\u{202e}',
+        '\u{2060}'..='\u{206f}',
+        '\u{3164}'..='\u{3164}',
+        '\u{fe00}'..='\u{fe0f}',
+        '\u{feff}'..='\u{feff}',
+        '\u{ffa0}'..='\u{ffa0}',
+        '\u{fff0}'..='\u{fff8}',
+        '\u{1bca0}'..='\u{1bca3}',
+        '\u{1d173}'..='\u{1d17a}',
+        '\u{e0000}'..='\u{e0fff}',
+    ];
+    for c in ignorable.into_iter().flatten() {
+        let device = Device::tidy(&format!("a{c}b"));
+        assert_eq!(device.as_ref().map(Device::as_str), Some("ab"), "{c:?}");
+        check_refused(user_name(&c.to_string()), "name", &c.escape_unicode().to_string());
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_becomes_a_device_that_a_store_takes(raw in any::<String>()) {
