@@ -1,4 +1,5 @@
-//! The recipes of `docs/operations.md` make a backup of a server that runs, and a server again of a backup.
+//! The recipes of `docs/operations.md` make a backup of a server that runs, a server again of a backup, and an account that was taken over its
+//! owner's again.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper that fails should fail its test")]
 
 #[path = "support/client.rs"]
@@ -123,6 +124,54 @@ mod clients {
         let server = Server::start(&settings);
         let me = ada.http.get(format!("{}/user/me", server.url())).bearer_auth(&ada.access);
         assert_eq!(me.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+
+    /// Runs statements of the page, for another user than theirs.
+    fn mend(number: usize, id: i64, folder: &Path, database: &str) {
+        let page = include_str!("../../../docs/operations.md");
+        let sql = page.split("```sql\n").nth(number).unwrap().split("```").next().unwrap();
+        let sql = sql.replace("= 42", &format!("= {id}"));
+        if !database.is_empty() {
+            PrivatePostgres::shared().psql(database, &sql);
+            return;
+        }
+        let output = Command::new("sqlite3").arg("-bail").arg(folder.join("mango.db")).arg(sql).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Takes an account over with its access token, signs up with its phone, and lets the operator give it back.
+    async fn check_return(database: &str) {
+        let (phone, taken, fresh) = ("+31612345678", "+31699999999", "+31687654321");
+        let data = tempdir().unwrap();
+        let settings = [("MANGO_DATA_DIR", data.path().to_str().unwrap()), ("DATABASE_URL", database)];
+        let server = Server::start(&settings);
+        let ada = User::sign_up(server.url(), phone, None).await;
+        let theft = json!({"phone": taken, "password": "of the thief"});
+        let change = ada.http.patch(format!("{}/user/{}", server.url(), ada.id)).bearer_auth(&ada.access).json(&theft);
+        assert_eq!(change.send().await.unwrap().status(), StatusCode::ACCEPTED);
+        let thief = User::sign_up(server.url(), phone, None).await;
+        User::sign_up(server.url(), fresh, None).await;
+        drop(server);
+
+        mend(1, ada.id, data.path(), database);
+        mend(2, ada.id, data.path(), database);
+        let server = Server::start(&settings);
+        let stolen = ada.http.get(format!("{}/user/me", server.url())).bearer_auth(&ada.access);
+        assert_eq!(stolen.send().await.unwrap().status(), StatusCode::UNAUTHORIZED, "the session is over");
+        for (owner, phone) in [(&ada, phone), (&thief, taken)] {
+            let me = User::log_in(server.url(), owner.id, phone).await.get(server.url(), "/user/me").await;
+            assert_eq!((&me["id"], &me["phone"]), (&json!(owner.id), &json!(phone)));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_account_that_was_taken_over_is_given_back() {
+        check_return("").await;
+    }
+
+    #[tokio::test]
+    async fn an_account_on_postgres_that_was_taken_over_is_given_back() {
+        check_return(&PrivatePostgres::shared().url_for_new_database()).await;
     }
 
     #[tokio::test]

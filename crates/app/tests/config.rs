@@ -118,6 +118,7 @@ fn every_setting_can_be_set() {
         ("MANGO_MAX_PHOTO", "1MiB"),
         ("MANGO_RATE_SEND", "7+2/s"),
         ("MANGO_RATE_READ", "off"),
+        ("MANGO_RATE_CHANGE_PHONE", "2+4/d"),
         ("MANGO_RATE_LOGIN_ACCOUNT", "9+1/h"),
         ("MANGO_FAILED_LOGIN_DELAY", "5s"),
         ("MANGO_LOG", "warn"),
@@ -144,6 +145,8 @@ fn every_setting_can_be_set() {
     assert_eq!((settings.log.as_str(), settings.log_format, settings.log_files), ("warn", LogFormat::Json, true));
     let send = settings.rates.send.unwrap();
     assert_eq!((send.burst.get(), send.interval, settings.rates.read), (7, Duration::from_millis(500), None));
+    let phone = settings.rates.change_phone.unwrap();
+    assert_eq!((phone.burst.get(), phone.interval), (2, Duration::from_secs(6 * 3600)));
     let account = settings.rates.log_in_account.unwrap();
     assert_eq!((account.burst.get(), account.interval), (9, Duration::from_secs(3600)));
     assert_eq!(settings.failed_login_delay, Duration::from_secs(5));

@@ -70,7 +70,8 @@ pub struct UpdateUserRequest {
     #[serde(default)]
     #[schema(min_length = 8, max_length = 128)]
     pub password: Option<String>,
-    /// The password of now, for a new one: when it is wrong, nothing is changed. The server may be set up to want it with each new password.
+    /// The password of now, for a new password or a new phone: when it is wrong, nothing is changed. The server may be set up to want it with
+    /// each of these.
     #[serde(default)]
     pub current_password: Option<String>,
     /// 1 to 255 characters.

@@ -19,7 +19,7 @@ pub struct Setting {
 }
 
 /// Every setting, in the order of `.env.example`.
-pub const SETTINGS: [&Setting; 35] = [
+pub const SETTINGS: [&Setting; 36] = [
     &BIND,
     &DATA_DIR,
     &DATABASE_URL,
@@ -50,6 +50,7 @@ pub const SETTINGS: [&Setting; 35] = [
     &RATE_CREATE,
     &RATE_READ,
     &RATE_UPLOAD,
+    &RATE_CHANGE_PHONE,
     &RATE_LOGIN_ACCOUNT,
     &FAILED_LOGIN_DELAY,
     &LOG,
@@ -175,7 +176,7 @@ pub const AUDIT_RETENTION: Setting = Setting {
 pub const REQUIRE_CURRENT_PASSWORD: Setting = Setting {
     name: "MANGO_REQUIRE_CURRENT_PASSWORD",
     default: "false",
-    help: "whether a user who wants a new password has to give the current one",
+    help: "whether a user who wants a new password or phone has to give the current password",
     allowed: "true or false",
     secret: false,
 };
@@ -329,6 +330,15 @@ pub const RATE_UPLOAD: Setting = Setting {
     name: "MANGO_RATE_UPLOAD",
     default: "30+20/m",
     help: "calls of one user, or of one address without a login, that may hold a photo",
+    allowed: A_RATE,
+    secret: false,
+};
+
+/// `MANGO_RATE_CHANGE_PHONE`
+pub const RATE_CHANGE_PHONE: Setting = Setting {
+    name: "MANGO_RATE_CHANGE_PHONE",
+    default: "3+3/d",
+    help: "how often one user may take another phone",
     allowed: A_RATE,
     secret: false,
 };

@@ -44,7 +44,7 @@ pub struct Settings {
     pub refresh_ttl: Duration,
     /// How long the audit log is kept (`MANGO_AUDIT_RETENTION`).
     pub audit_retention: Duration,
-    /// Whether a new password takes the current one (`MANGO_REQUIRE_CURRENT_PASSWORD`).
+    /// Whether a new password or phone takes the current password (`MANGO_REQUIRE_CURRENT_PASSWORD`).
     pub require_current_password: bool,
     /// Which web pages may call the server (`MANGO_CORS_ORIGINS`).
     pub cors_origins: CorsOrigins,
@@ -180,6 +180,7 @@ impl Settings {
         let create = source.read(&c::RATE_CREATE, parse::quota);
         let read = source.read(&c::RATE_READ, parse::quota);
         let upload = source.read(&c::RATE_UPLOAD, parse::quota);
+        let change_phone = source.read(&c::RATE_CHANGE_PHONE, parse::quota);
         let log_in_account = source.read(&c::RATE_LOGIN_ACCOUNT, parse::quota);
         let failed_login_delay = source.read(&c::FAILED_LOGIN_DELAY, parse::timeout);
         let log = source.read(&c::LOG, log_filter::parse);
@@ -196,6 +197,7 @@ impl Settings {
                 create: create?,
                 read: read?,
                 upload: upload?,
+                change_phone: change_phone?,
                 log_in_account: log_in_account?,
             })
         };

@@ -43,7 +43,8 @@ macro_rules! events {
 events! {
     /// A session began.
     LoggedIn = "login";
-    /// Somebody gave a wrong password, or a phone that nobody has; with a session, a wrong current password for a new one.
+    /// Somebody gave a wrong password, or a phone that nobody has; with a session, a wrong current password for a new password or
+    /// phone.
     LoginFailed = "login_failed";
     /// A user chose a new password, which ended all other sessions.
     PasswordChanged = "password_change";

@@ -26,13 +26,15 @@ pub enum Rate {
     Read,
     /// Sending what may hold a picture.
     Upload,
+    /// Taking another phone.
+    ChangePhone,
     /// Trying passwords of one account, from wherever.
     LogInAccount,
 }
 
 impl Rate {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SignUp,
         Self::LogIn,
         Self::Refresh,
@@ -41,6 +43,7 @@ impl Rate {
         Self::Create,
         Self::Read,
         Self::Upload,
+        Self::ChangePhone,
         Self::LogInAccount,
     ];
 
@@ -56,6 +59,7 @@ impl Rate {
             Self::Create => "create",
             Self::Read => "read",
             Self::Upload => "upload",
+            Self::ChangePhone => "change-phone",
             Self::LogInAccount => "login-account",
         }
     }
@@ -105,6 +109,7 @@ pub struct Quotas {
     pub create: Option<Quota>,
     pub read: Option<Quota>,
     pub upload: Option<Quota>,
+    pub change_phone: Option<Quota>,
     pub log_in_account: Option<Quota>,
 }
 
@@ -121,6 +126,7 @@ impl Quotas {
             Rate::Create => self.create,
             Rate::Read => self.read,
             Rate::Upload => self.upload,
+            Rate::ChangePhone => self.change_phone,
             Rate::LogInAccount => self.log_in_account,
         }
     }

@@ -7,6 +7,7 @@ use crate::ports::Rates;
 use crate::{Error, Result};
 
 /// Says whether somebody may do one more of something. Whoever lets a request or an event in asks once, before any work is done for it.
+#[derive(Clone)]
 pub struct Limit {
     rates: Arc<dyn Rates>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Unauthenticated, chain};
 use crate::model::{AuditEvent, Client, Credentials, Grant, NewSession, Password, PasswordHash, Phone, Visit};
 use crate::ports::{Outcome, Passwords, Sessions, Users};
-use crate::usecases::attempts::Attempts;
+use crate::usecases::attempts::{Account, Attempts};
 use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
 use crate::{Error, Failure, Result};
@@ -36,7 +36,7 @@ impl LogIn {
     /// other parameters than those of today is hashed anew (RFC 9106, section 4): only now is it known. A password that is replaced at the
     /// same moment begins no session that the replacement would not end.
     ///
-    /// Failed attempts are counted by account and address together: whoever guesses has to wait longer and longer, and its owner, who is
+    /// Failed attempts are counted by account, whatever phone it has at the time, and address together: whoever guesses has to wait longer and longer, and its owner, who is
     /// somewhere else, does not. Only a wrong password counts, not a store or a hasher that has no time. All attempts are counted by account
     /// as well, and when there have been too many, only those from an address of a live session go on.
     ///
@@ -46,23 +46,23 @@ impl LogIn {
     pub async fn run(&self, phone: &str, password: String, visit: Visit) -> Result<Grant> {
         let parsed = Phone::parse(phone).ok();
         let address = visit.address;
-        let attempt = self.attempts.begin(parsed.as_ref().ok_or(phone), address).await?;
+        let mut known = match &parsed {
+            Some(phone) => self.users.credentials(phone).await?,
+            None => None,
+        };
+        let user = known.as_ref().map(|known| known.user);
+        let account = parsed.as_ref().map_or(Account::Text(phone), |phone| Account::Phone(phone, user));
+        let attempt = self.attempts.begin(account, address).await?;
         let password = Password::attempt(password);
-        let mut user = None;
         // A session is not begun when the password has been replaced since it was checked. It is checked again then, once: another login may
         // have hashed it anew.
         for _ in 0..2 {
-            let known = match &parsed {
-                Some(phone) => self.users.credentials(phone).await?,
-                None => None,
-            };
-            user = known.as_ref().map(|known| known.user);
-            let Some(known) = self.check(known, &password, Client::at(address)).await? else { break };
+            let Some(right) = self.check(known, &password, Client::at(address)).await? else { break };
             let fresh = self.granter.fresh()?;
             let session = NewSession {
                 id: self.granter.session()?,
-                user: known.user,
-                password: known.password,
+                user: right.user,
+                password: right.password,
                 visit: visit.clone(),
                 refresh: fresh.hash.clone(),
                 created_at: fresh.now,
@@ -72,8 +72,11 @@ impl LogIn {
             if self.sessions.begin(session).await? {
                 attempt.settle(Outcome::Right);
                 self.auditor.note(AuditEvent::LoggedIn, user, [Some(id)], address).await;
-                return self.granter.grant(known.user, id, fresh);
+                return self.granter.grant(right.user, id, fresh);
             }
+            // Of the same user, since it is theirs that the attempt counts for.
+            let replaced = self.users.password(right.user).await?;
+            known = replaced.map(|password| Credentials { user: right.user, password });
         }
         attempt.settle(Outcome::Wrong);
         self.auditor.note(AuditEvent::LoginFailed, user, [None], address).await;

@@ -53,7 +53,7 @@ pub struct Policy {
     pub max_content: usize,
     /// How long the audit log is kept.
     pub audit_retention: Duration,
-    /// Whether a new password takes the current one.
+    /// Whether a new password or phone takes the current password.
     pub require_current_password: bool,
 }
 
@@ -137,11 +137,13 @@ impl UseCases {
         let granter = grant::Granter::new(tokens.clone(), clock.clone(), random, policy);
         let lister = list_sessions::Lister::new(sessions.clone(), clock.clone(), policy.access_ttl);
         let attempts = attempts::Attempts::new(rates.clone(), sessions.clone(), lister.clone());
+        let limit = limit::Limit::new(rates);
         let new_passwords = new_password::NewPasswords::new(
             users.clone(),
             passwords.clone(),
             attempts.clone(),
             auditor.clone(),
+            limit.clone(),
             policy.require_current_password,
         );
         Self {
@@ -160,7 +162,7 @@ impl UseCases {
             get_chat: get_chat::GetChat::new(chats.clone(), presence.clone()),
             get_user: get_user::GetUser::new(users.clone(), presence.clone()),
             go_offline: go_offline::GoOffline::new(presence.clone(), users.clone(), clock.clone()),
-            limit: limit::Limit::new(rates),
+            limit,
             list_chats: list_chats::ListChats::new(chats.clone(), presence.clone()),
             list_messages: list_messages::ListMessages::new(messages.clone()),
             list_sessions: list_sessions::ListSessions::new(lister),

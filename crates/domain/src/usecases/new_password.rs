@@ -1,28 +1,49 @@
-//! The choice of a new password.
+//! The choice of a new password, and the current one that it and a new phone can take.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{AuditEvent, Client, Password, PasswordHash, Principal, UserId};
+use crate::model::{AuditEvent, Client, Password, PasswordHash, Principal, Rate, Subject, UserId};
 use crate::ports::{Outcome, Passwords, Users};
 use crate::usecases::attempts::Attempts;
 use crate::usecases::audit::Auditor;
+use crate::usecases::limit::Limit;
 use crate::{Error, FieldError, Result};
 
-/// Hashes the new passwords of users, and checks that they know the current one.
+/// Hashes the new passwords of users, and checks that they know the current one before what they log in with is changed.
 pub(super) struct NewPasswords {
     users: Arc<dyn Users>,
     passwords: Arc<dyn Passwords>,
     attempts: Attempts,
     auditor: Auditor,
-    /// Whether a new password takes the current one, or may come without it.
+    limit: Limit,
+    /// Whether a new password or phone takes the current password, or may come without it.
     takes_current: bool,
 }
 
-/// A new password that may be set.
+/// What of a change is about what the user logs in with.
+pub(super) struct Wanted {
+    /// The new password.
+    pub password: Option<Password>,
+    /// The phone, if there is one in the change.
+    pub phone: Option<WantedPhone>,
+    /// What is given as the current password.
+    pub current: Option<Password>,
+}
+
+/// A phone in a change. Some clients send the whole profile with each change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WantedPhone {
+    /// It is the one that the user has.
+    Kept,
+    /// It is another one.
+    Other,
+}
+
+/// What may be changed.
 pub(super) struct Chosen {
-    /// Its hash.
-    pub new: PasswordHash,
+    /// The hash of the new password.
+    pub new: Option<PasswordHash>,
     /// The hash that the current password was checked against, if one was given.
     pub current: Option<PasswordHash>,
 }
@@ -33,35 +54,39 @@ impl NewPasswords {
         passwords: Arc<dyn Passwords>,
         attempts: Attempts,
         auditor: Auditor,
+        limit: Limit,
         takes_current: bool,
     ) -> Self {
-        Self { users, passwords, attempts, auditor, takes_current }
+        Self { users, passwords, attempts, auditor, limit, takes_current }
     }
 
-    /// Hashes a new password, if there is one, once the current one has been found right.
+    /// Hashes a new password, if there is one, once the current one has been found right, and counts a change of phone.
     ///
     /// # Errors
-    /// [`Error::Invalid`] on `current_password` when it is wrong, is missing, or comes without a new one; [`Error::TooMany`] when too many have
-    /// been wrong.
-    pub async fn choose(
-        &self,
-        principal: &Principal,
-        new: Option<Password>,
-        current: Option<Password>,
-        address: Option<IpAddr>,
-    ) -> Result<Option<Chosen>> {
-        let current = match (&new, current) {
-            (Some(_), Some(current)) => Some(self.confirm(principal, current, address).await?),
-            (Some(_), None) if self.takes_current => {
-                return Err(refused("is missing: a new password takes the current one"));
-            }
+    /// [`Error::Invalid`] on `current_password` when it is wrong, is missing, or comes without what it goes with; [`Error::TooMany`] when too
+    /// many have been wrong, or the phone was changed too often.
+    pub async fn choose(&self, principal: &Principal, wanted: Wanted, address: Option<IpAddr>) -> Result<Chosen> {
+        let Wanted { password, phone, current } = wanted;
+        let takes = self.takes_current && (password.is_some() || phone == Some(WantedPhone::Other));
+        let current = match current {
             // Whoever sends it wants it checked, and would take the change of something else for confirmed.
-            (None, Some(_)) => return Err(refused("goes with a new password, and none is given")),
-            (_, None) => None,
+            Some(_) if password.is_none() && phone.is_none() => {
+                return Err(refused("goes with a new password or phone, and neither is given"));
+            }
+            Some(current) => Some(self.confirm(principal, current, address).await?),
+            None if takes => return Err(refused("is missing: a new password or phone takes it")),
+            None => None,
         };
-        let Some(new) = new else { return Ok(None) };
+        if phone == Some(WantedPhone::Other) {
+            // Whoever has stolen an access token takes the account from phone to phone no faster than this.
+            self.limit.run(Rate::ChangePhone, Subject::User(principal.user))?;
+        }
         let by = Client { user: Some(principal.user), address };
-        Ok(Some(Chosen { new: self.passwords.hash(new, by).await?, current }))
+        let new = match password {
+            Some(password) => Some(self.passwords.hash(password, by).await?),
+            None => None,
+        };
+        Ok(Chosen { new, current })
     }
 
     /// Checks the current password, and gives the hash that it is right for. A wrong one is counted as a failed login is, so that a stolen

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::ports::{Announcer, Clock, Events, Presence, UpdateUserError, Users};
 use crate::usecases::audit::Auditor;
-use crate::usecases::new_password::NewPasswords;
+use crate::usecases::new_password::{Chosen, NewPasswords, Wanted, WantedPhone};
 use crate::usecases::photos::Photos;
 use crate::{Error, Failure, Result};
 
@@ -35,7 +35,7 @@ pub struct ProfileEdit {
     pub phone: Option<Phone>,
     /// The new password. It ends all other sessions of the user.
     pub password: Option<Password>,
-    /// The password of now, for a new one.
+    /// The password of now, for a new one or a new phone.
     pub current_password: Option<Password>,
     /// The new name.
     pub name: Option<Option<UserName>>,
@@ -66,8 +66,8 @@ impl UpdateUser {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when the session has ended; [`Error::Forbidden`] for anybody else's id; [`Error::PhoneTaken`]; [`Error::Invalid`] on `photo` when the picture is not
-    /// taken, and on `current_password` when it is wrong, is missing though the policy wants it, or comes without a new one;
-    /// [`Error::TooMany`] when too many have been wrong; a failure that is [busy](crate::FailureKind::Busy) when the password was replaced meanwhile.
+    /// taken, and on `current_password` when it is wrong, is missing though the policy wants it, or comes without a new one and without a phone;
+    /// [`Error::TooMany`] when too many have been wrong, or the phone was changed too often; a failure that is [busy](crate::FailureKind::Busy) when the password was replaced meanwhile.
     pub async fn run(
         &self,
         principal: &Principal,
@@ -79,8 +79,15 @@ impl UpdateUser {
             return Err(Error::Forbidden("you can change nobody but yourself"));
         }
         let ProfileEdit { phone, password, current_password, name, description, picture } = edit;
-        let chosen = self.new_passwords.choose(principal, password, current_password, address).await?;
-        let (password, current_password) = chosen.map_or((None, None), |chosen| (Some(chosen.new), chosen.current));
+        let kind = match &phone {
+            Some(phone) => Some(self.compare(id, phone).await?),
+            None => None,
+        };
+        // To set it to what it is would undo the change of somebody else.
+        let phone = phone.filter(|_| kind == Some(WantedPhone::Other));
+        let wanted = Wanted { password, phone: kind, current: current_password };
+        let Chosen { new: password, current: current_password } =
+            self.new_passwords.choose(principal, wanted, address).await?;
         let by = Client { user: Some(id), address };
         let photo = match picture {
             Some(Some(picture)) => Some(Some(self.photos.store(picture, by).await?)),
@@ -115,5 +122,11 @@ impl UpdateUser {
         }
         let online = self.presence.online(&[id]).await?.contains(&id);
         Ok(Profile { user: updated.user, online, own: true })
+    }
+
+    /// Whether a phone is another one than the user has.
+    async fn compare(&self, id: UserId, phone: &Phone) -> Result<WantedPhone> {
+        let user = self.users.find(id).await?.ok_or(Error::NotFound("user"))?;
+        Ok(if user.phone == *phone { WantedPhone::Kept } else { WantedPhone::Other })
     }
 }

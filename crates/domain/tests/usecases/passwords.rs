@@ -67,6 +67,11 @@ fn new_password(current: Option<&str>) -> ProfileEdit {
     }
 }
 
+/// Another phone, with what is given as the current password.
+fn moved(n: u32, current: Option<&str>) -> ProfileEdit {
+    ProfileEdit { password: None, phone: Some(phone(n)), ..new_password(current) }
+}
+
 impl House {
     async fn edit(&self, who: &Principal, edit: ProfileEdit, address: &str) -> mango_domain::Result<Profile> {
         let address = Some(address.parse::<IpAddr>().expect("an address"));
@@ -84,6 +89,7 @@ fn check_field(outcome: mango_domain::Result<Profile>, message: &str) {
     }
 }
 
+const MISSING: &str = "is missing: a new password or phone takes it";
 const WRONG: &str = "is not the password of now";
 const HERE: &str = "203.0.113.7";
 
@@ -98,7 +104,7 @@ async fn asvs_6_2_3_a_current_password_that_is_given_has_to_be_right() {
         check_field(house.edit(&me, edit, HERE).await, WRONG);
     }
     let alone = ProfileEdit { password: None, name: Some(None), ..new_password(Some(&password(1))) };
-    check_field(house.edit(&me, alone, HERE).await, "goes with a new password, and none is given");
+    check_field(house.edit(&me, alone, HERE).await, "goes with a new password or phone, and neither is given");
     assert_eq!(house.stored().await, before);
     assert!(house.cases.get_user.run(&me, me.user).await.expect("a user").user.name.is_some(), "nothing is changed");
     house.edit(&me, new_password(Some(&password(1))), HERE).await.expect("the right one");
@@ -112,11 +118,42 @@ async fn a_new_password_takes_the_current_one_where_the_policy_says_so() {
     let me = house.user(1).await;
     let strict = UseCases::new(house.memory.ports(), Policy { require_current_password: true, ..Memory::POLICY });
     let missing = strict.update_user.run(&me, me.user, new_password(None), None).await;
-    check_field(missing, "is missing: a new password takes the current one");
+    check_field(missing, MISSING);
     let other = ProfileEdit { name: Some(None), ..ProfileEdit::default() };
     strict.update_user.run(&me, me.user, other, None).await.expect("another change takes none");
     check_field(strict.update_user.run(&me, me.user, new_password(Some("wrong")), None).await, WRONG);
     strict.update_user.run(&me, me.user, new_password(Some(&password(1))), None).await.expect("the right one");
+}
+
+/// Whoever can change the phone can keep its owner from logging in.
+#[tokio::test]
+async fn a_new_phone_takes_the_current_password_where_the_policy_says_so() {
+    let house = House::new();
+    let me = house.user(1).await;
+    let strict = UseCases::new(house.memory.ports(), Policy { require_current_password: true, ..Memory::POLICY });
+    let update = async |edit| strict.update_user.run(&me, me.user, edit, None).await;
+    check_field(update(moved(2, None)).await, MISSING);
+    check_field(update(moved(2, Some("wrong"))).await, WRONG);
+    update(moved(1, None)).await.expect("it is theirs already, as clients say that send the whole profile");
+    update(moved(1, Some(&password(1)))).await.expect("the same with the password");
+    check_field(update(moved(1, Some("wrong"))).await, WRONG);
+    house.try_log_in(password(1)).await.expect("the phone is what it was");
+    let profile = update(moved(2, Some(&password(1)))).await.expect("the right one");
+    assert_eq!(profile.user.phone, phone(2));
+}
+
+/// Where nothing has to be given, what is given has to be right all the same.
+#[tokio::test]
+async fn a_current_password_may_come_with_a_new_phone_alone() {
+    let house = House::new();
+    let me = house.user(1).await;
+    check_field(house.edit(&me, moved(2, Some("wrong")), HERE).await, WRONG);
+    house.edit(&me, moved(2, Some(&password(1))), HERE).await.expect("the right one");
+    house.edit(&me, moved(3, None), HERE).await.expect("none is needed");
+    house.memory.rates.limit_attempts(1);
+    check_field(house.edit(&me, moved(4, Some("wrong")), HERE).await, WRONG);
+    let refused = house.edit(&me, moved(4, Some(&password(1))), HERE).await;
+    assert!(matches!(refused, Err(Error::TooMany { .. })), "{refused:?}");
 }
 
 /// A stolen access token is no way to guess faster than by logging in, whatever phone the user is given meanwhile.
@@ -127,8 +164,7 @@ async fn wrong_current_passwords_have_to_wait_as_failed_logins_do() {
     house.memory.rates.limit_attempts(3);
     for n in 1..=3 {
         check_field(house.edit(&me, new_password(Some("wrong")), HERE).await, WRONG);
-        let moved = ProfileEdit { phone: Some(phone(n + 1)), ..ProfileEdit::default() };
-        house.edit(&me, moved, HERE).await.expect("another phone");
+        house.edit(&me, moved(n + 1, None), HERE).await.expect("another phone");
     }
     let refused = house.edit(&me, new_password(Some(&password(1))), HERE).await;
     assert!(matches!(refused, Err(Error::TooMany { .. })), "{refused:?}");
@@ -144,7 +180,7 @@ async fn no_login_counts_as_an_attempt_at_a_current_password() {
     let me = house.user(1).await;
     house.memory.rates.limit_attempts(1);
     let id = me.user;
-    for name in [format!("user {id}"), format!("{id}"), format!("no phone user {id}")] {
+    for name in [format!("user {id}"), format!("login {id}"), format!("{id}"), format!("no phone user {id}")] {
         let visit = Visit { address: Some(HERE.parse().expect("an address")), ..Visit::default() };
         house.cases.log_in.run(&name, "wrong password".to_owned(), visit).await.expect_err("nobody");
     }

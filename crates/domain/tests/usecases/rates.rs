@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mango_domain::model::{Client, Password, PasswordHash, Rate, Subject, UserId, Visit};
+use mango_domain::model::{Client, Password, PasswordHash, Principal, Rate, Subject, UserId, Visit};
 use mango_domain::ports::Passwords;
+use mango_domain::usecases::update_user::ProfileEdit;
 use mango_domain::usecases::{Ports, UseCases};
 use mango_domain::{Error, Failure};
 use mango_testkit::Memory;
@@ -20,6 +21,13 @@ impl House {
     async fn try_from(&self, phone: &str, password: &str, address: &str) -> mango_domain::Result<()> {
         let visit = Visit { address: Some(address.parse::<IpAddr>().expect("an address")), ..Visit::default() };
         self.cases.log_in.run(phone, password.to_owned(), visit).await.map(drop)
+    }
+}
+
+impl House {
+    async fn move_to(&self, who: &Principal, n: u32) -> mango_domain::Result<()> {
+        let edit = ProfileEdit { phone: Some(phone(n)), ..ProfileEdit::default() };
+        self.cases.update_user.run(who, who.user, edit, None).await.map(drop)
     }
 }
 
@@ -67,6 +75,53 @@ async fn whoever_guesses_has_to_wait_and_the_owner_elsewhere_does_not() {
     check_too_many(house.try_from(known.as_str(), &good, STRANGER).await);
     house.try_from(known.as_str(), &good, "203.0.113.7").await.expect("the owner logs in");
     check_too_many(house.try_from(known.as_str(), &good, STRANGER).await);
+}
+
+/// With a stolen access token an account goes from phone to phone, and what was tried before counts still.
+#[tokio::test]
+async fn guesses_count_whatever_phone_the_account_has_meanwhile() {
+    const THIEF: &str = "198.51.100.9";
+    for by_all in [false, true] {
+        let house = House::new();
+        let me = house.user(1).await;
+        match by_all {
+            true => house.memory.rates.limit(Rate::LogInAccount, 4),
+            false => house.memory.rates.limit_attempts(3),
+        }
+        for n in 1..=3 {
+            let refused = house.try_from(phone(n).as_str(), "wrong password", THIEF).await;
+            check_refused(refused, "unauthenticated Credentials");
+            house.move_to(&me, n + 1).await.expect("another phone");
+        }
+        if by_all {
+            let elsewhere = house.try_from(phone(4).as_str(), "wrong password", "198.51.100.10").await;
+            check_refused(elsewhere, "unauthenticated Credentials");
+        }
+        check_too_many(house.try_from(phone(4).as_str(), &password(1), THIEF).await);
+        // A phone that nobody has any more, and one that nobody ever had, are tried for the first time.
+        for n in [1, 9] {
+            check_refused(house.try_from(phone(n).as_str(), &password(1), THIEF).await, "unauthenticated Credentials");
+        }
+        house.move_to(&me, 1).await.expect("back");
+        check_too_many(house.try_from(phone(1).as_str(), &password(1), THIEF).await);
+    }
+}
+
+/// The phone that somebody has already is no other one, so that clients may send the whole profile with each change.
+#[tokio::test]
+async fn a_user_takes_another_phone_only_so_often() {
+    let house = House::new();
+    let me = house.user(1).await;
+    let other = house.user(9).await;
+    house.memory.rates.limit(Rate::ChangePhone, 2);
+    for _ in 0..3 {
+        house.move_to(&me, 1).await.expect("no change");
+    }
+    house.move_to(&me, 2).await.expect("another phone");
+    house.move_to(&me, 3).await.expect("another phone");
+    check_too_many(house.move_to(&me, 4).await);
+    house.move_to(&me, 3).await.expect("no change");
+    house.move_to(&other, 4).await.expect("users are counted apart");
 }
 
 /// Whoever has thousands of addresses has few guesses all the same, and the owner is kept out from nowhere but new places.

@@ -85,9 +85,9 @@ pub(crate) async fn get_user(state: State, caller: Caller<Id<UserId>>) -> Result
 
 /// Change your own profile
 ///
-/// Only what is there is changed. A new password ends all other sessions; with `current_password` it is set only when that is right, and
-/// wrong ones are counted as failed logins are: after too many, the answer is 429. A new photo takes the place of the old one, whose files
-/// are removed.
+/// Only what is there is changed. A new password ends all other sessions. A new password or a new phone with `current_password` is set only
+/// when that is right, and wrong ones are counted as failed logins are: after too many, the answer is 429, and so it is when the phone was
+/// changed too often (by default, three times at once and three times a day). A new photo takes the place of the old one, whose files are removed.
 #[utoipa::path(
     patch, path = "/user/{id}", tag = "users",
     params(("id" = i64, Path, description = "Your own id")),

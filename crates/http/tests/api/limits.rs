@@ -134,3 +134,17 @@ async fn a_change_of_phone_counts_as_a_sign_up() {
     let sign_up = json!({"phone": "+31612345678", "password": PASSWORD});
     server.post("/user/create", &sign_up).await.assert_problem(429, "too-many-requests");
 }
+
+#[actix_web::test]
+async fn a_user_changes_their_phone_only_so_often() {
+    let server = Server::start().await;
+    let ann = server.account(1).await;
+    server.memory.rates.limit(Rate::ChangePhone, 1);
+    let change = async |to: Value| server.patch_as(&ann, &format!("/user/{}", ann.id), &to).await;
+    assert_eq!(change(json!({"phone": "+31687654321"})).await.status, 202);
+    let refused = change(json!({"phone": "+31612345678"})).await;
+    refused.assert_problem(429, "too-many-requests");
+    assert_eq!((refused.header("retry-after"), refused.problem().retry_after_ms), (Some("2"), Some(1500)));
+    assert_eq!(refused.header("ratelimit"), None, "it is not the rate of the route");
+    assert_eq!(change(json!({"name": "Annie", "phone": "+31687654321"})).await.status, 202, "it is the same phone");
+}
