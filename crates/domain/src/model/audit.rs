@@ -52,7 +52,7 @@ events! {
     PhoneChanged = "phone_change";
     /// A session was ended by its user, by itself or by another session.
     SessionRevoked = "session_revoked";
-    /// A refresh token that had been replaced came again, and its session was ended.
+    /// A refresh token that had been replaced came again, or a session wanted more of them than any client needs, and the session was ended.
     RefreshReused = "refresh_reuse";
     /// The key that signs access tokens was replaced.
     KeyRotated = "key_rotation";

@@ -84,8 +84,13 @@ impl Session {
     /// Most sessions that a list has, so that somebody who logs in a thousand times a day gets an answer of bounded size.
     pub const MOST_LISTED: i64 = 100;
 
-    /// Most refresh tokens that are known of a session, so that a client that presents one again and again takes little room.
+    /// Most refresh tokens that are known of a session, unless more of them were made [lately](Renewal::recent), so that a client that refreshes
+    /// again and again takes little room.
     pub const MOST_TOKENS: i64 = 1024;
+
+    /// Most refresh tokens that a session gets lately. Lately is a day, and a client that refreshes once a minute, and gets half of the answers
+    /// only at the second try, uses 2,880 in a day: who wants more is none, or has gone wild.
+    pub const MOST_RECENT_TOKENS: i64 = 4096;
 }
 
 /// What a device says of itself: 1 to 255 characters, each of which can be seen or is a space.
@@ -166,7 +171,7 @@ pub struct Renewal {
     pub successor: RefreshHash,
     /// When that one stops being good.
     pub expires_at: Timestamp,
-    /// Tokens that expire later than this, but not later than the successor, were made lately and are not forgotten for it: whoever has stolen a
+    /// Tokens that expire later than this, but not later than the successor, were made lately and are not forgotten: whoever has stolen a
     /// token could otherwise use up what is known of the session, and its owner would not be recognised.
     pub recent: Timestamp,
     /// The presented token has to be good now, and now the session is used.
@@ -187,8 +192,13 @@ pub enum Rotation {
     },
     /// No live session has such a token.
     Unknown,
-    /// It is good, and too many tokens were made lately to make another one. Nothing has changed.
-    TooOften,
+    /// It was good, and more tokens were made lately than any client needs. The session is now revoked.
+    TooOften {
+        /// Whose session.
+        user: UserId,
+        /// The session that was revoked.
+        session: SessionId,
+    },
     /// It was replaced by a successor that has been used since: somebody has a copy. The session is now revoked.
     Reused {
         /// Whose session.

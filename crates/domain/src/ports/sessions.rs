@@ -13,9 +13,10 @@ use crate::model::{NewSession, Phone, RefreshHash, Renewal, Rotation, Session, S
 /// successor, since the reply that carried the last one may have been lost. Presenting a successor makes it the base.
 /// Presenting any other token of the session means that a copy exists, and revokes the session.
 ///
-/// Of a session [`Session::MOST_TOKENS`] tokens are known at most. Beyond that those are forgotten that expire later than the newest, which were made
+/// Of a session [`Session::MOST_TOKENS`] tokens are known. Beyond that those are forgotten that expire later than the newest, which were made
 /// when tokens lived longer, and then those that expire soonest, but never the base, the newest, or one that was made
-/// [lately](Renewal::recent): then there is no successor. What is forgotten is a token that was never there.
+/// [lately](Renewal::recent). Of these there can be more, up to [`Session::MOST_RECENT_TOKENS`]; where the successor would be one too many, the
+/// session is revoked. What is forgotten is a token that was never there.
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// Begins a session whose base is `session.refresh`, if `session.password` is the hash of its user's password still; whether it is. The

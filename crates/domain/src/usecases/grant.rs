@@ -50,7 +50,7 @@ impl Granter {
     /// How long a refresh token is remembered, also when it was replaced: a day, within which its owner comes back and finds it used by somebody
     /// else. With access tokens so short-lived that a client that refreshes twice in their time would get too many in a day, it is less.
     pub fn remembered(&self) -> TimeDelta {
-        let twice = u32::try_from(Session::MOST_TOKENS / 2).unwrap_or(u32::MAX);
+        let twice = u32::try_from(Session::MOST_RECENT_TOKENS / 2).unwrap_or(u32::MAX);
         let needed = self.policy.access_ttl.saturating_mul(twice);
         TimeDelta::from_std(needed).unwrap_or(TimeDelta::MAX).min(TimeDelta::days(1))
     }

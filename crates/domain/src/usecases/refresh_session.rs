@@ -2,17 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::Unauthenticated;
-use crate::model::{AuditEvent, Event, Grant, RefreshToken, Renewal, Rotation};
+use crate::model::{AuditEvent, Event, Grant, RefreshToken, Renewal, Rotation, SessionId, UserId};
 use crate::ports::{Events, Sessions, Tokens};
 use crate::usecases::audit::Auditor;
 use crate::usecases::grant::Granter;
 use crate::{Error, Result};
-
-/// When to try again who has got too many tokens.
-const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// Gives new tokens for a refresh token.
 pub struct RefreshSession {
@@ -38,8 +34,8 @@ impl RefreshSession {
     /// ends the session (RFC 9700, section 4.14.2).
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when the token is unknown, expired or was replaced, or its session has ended; [`Error::TooMany`] when the session
-    /// has got more tokens lately than any client needs.
+    /// [`Error::Unauthenticated`] when the token is unknown, expired or was replaced, or its session has ended, as it does also when it would get
+    /// more tokens in a day than any client needs: whoever is told to log in again does not try for ever, as whoever is told to wait would.
     pub async fn run(&self, presented: &RefreshToken, address: Option<IpAddr>) -> Result<Grant> {
         let presented = self.tokens.hash_refresh(presented);
         let fresh = self.granter.fresh()?;
@@ -48,14 +44,22 @@ impl RefreshSession {
         let renewal = Renewal { successor, expires_at, recent, now, address };
         match self.sessions.rotate(&presented, renewal).await? {
             Rotation::Rotated { user, session } => self.granter.grant(user, session, fresh),
-            Rotation::TooOften => Err(Error::TooMany { retry_after: RETRY_AFTER }),
             Rotation::Unknown => Err(Error::Unauthenticated(Unauthenticated::Malformed)),
             Rotation::Reused { user, session } => {
                 tracing::warn!(%session, "a replaced refresh token was presented, the session is revoked");
-                self.events.publish(Event::SessionsEnded { sessions: vec![session] }).await;
-                self.auditor.note(AuditEvent::RefreshReused, Some(user), [Some(session)], address).await;
-                Err(Error::Unauthenticated(Unauthenticated::Revoked))
+                self.tell(user, session, address).await
+            }
+            Rotation::TooOften { user, session } => {
+                tracing::warn!(%session, "a session wants more refresh tokens than any client needs, it is revoked");
+                self.tell(user, session, address).await
             }
         }
+    }
+
+    /// Has the connections of a session that was ended closed, notes it, and refuses whoever asked.
+    async fn tell(&self, user: UserId, session: SessionId, address: Option<IpAddr>) -> Result<Grant> {
+        self.events.publish(Event::SessionsEnded { sessions: vec![session] }).await;
+        self.auditor.note(AuditEvent::RefreshReused, Some(user), [Some(session)], address).await;
+        Err(Error::Unauthenticated(Unauthenticated::Revoked))
     }
 }

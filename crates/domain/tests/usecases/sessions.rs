@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use mango_domain::Failure;
-use mango_domain::model::{Client, Event, Grant, Password, PasswordHash, Principal, RefreshToken, Session, Visit};
+use mango_domain::model::{
+    AuditEvent, Client, Event, Grant, Password, PasswordHash, Principal, RefreshToken, Session, Visit,
+};
 use mango_domain::ports::{Clock as _, Passwords};
 use mango_domain::usecases::UseCases;
 use mango_testkit::Memory;
@@ -164,27 +166,56 @@ async fn a_lost_reply_logs_nobody_out_and_a_copy_ends_the_session() {
 async fn a_thief_in_a_hurry_is_found_out_all_the_same() {
     let house = House::new();
     house.user(1).await;
-    let first = house.grant(1).await;
-    house.memory.clock.advance(TimeDelta::seconds(1));
-    let stolen = house.refresh(&first).await;
-    let mut thief = stolen.clone();
-    let mut made = 2;
-    let refused = loop {
-        match house.cases.refresh_session.run(&thief.refresh_token, None).await {
-            Ok(grant) => thief = grant,
-            Err(refused) => break refused,
-        }
-        made += 1;
-    };
-    assert_eq!(made, Session::MOST_TOKENS);
-    check_refused(Err::<Grant, _>(refused), "too many");
+    let stolen = house.grant(1).await;
+    let mut thief = house.refresh(&stolen).await;
+    for _ in 0..2 * Session::MOST_TOKENS {
+        thief = house.refresh(&thief).await;
+    }
     house.memory.clock.advance(TimeDelta::hours(23));
-    check_refused(house.cases.refresh_session.run(&thief.refresh_token, None).await, "too many");
-    // A day after the first token was made, there is room for another one.
-    house.memory.clock.advance(TimeDelta::hours(1) - TimeDelta::seconds(1));
     let thief = house.refresh(&thief).await;
     check_refused(house.cases.refresh_session.run(&stolen.refresh_token, None).await, "unauthenticated Revoked");
     check_refused(house.cases.authenticate.run(thief.access_token.expose()).await, "unauthenticated Revoked");
+}
+
+/// Nobody is told to try again for ever: a session that wants more tokens than any client needs is over, for everybody to see.
+#[tokio::test]
+async fn a_session_that_wants_too_many_tokens_ends_and_leaves_a_trace() {
+    let house = House::new();
+    let me = house.user(1).await;
+    let first = house.grant(1).await;
+    let session = house.who(&first).await.session;
+    for _ in 1..Session::MOST_RECENT_TOKENS {
+        house.refresh(&first).await;
+    }
+    house.news();
+    let here = Some("192.0.2.1".parse().expect("an address"));
+    check_refused(house.cases.refresh_session.run(&first.refresh_token, here).await, "unauthenticated Revoked");
+    house.check_news(&[Event::SessionsEnded { sessions: vec![session] }]);
+    let noted = house.memory.stores().audit.newest(1).await.expect("read").remove(0);
+    assert_eq!(
+        (noted.event, noted.user, noted.session, noted.address),
+        (AuditEvent::RefreshReused, Some(me.user), Some(session), here)
+    );
+    check_refused(house.cases.refresh_session.run(&first.refresh_token, here).await, "unauthenticated Malformed");
+    check_refused(house.cases.authenticate.run(first.access_token.expose()).await, "unauthenticated Revoked");
+}
+
+/// Once a minute, for four days: far more tokens than a session gets in one, of which those of the last day are recognised.
+#[tokio::test]
+async fn a_client_that_refreshes_once_a_minute_goes_on_for_ever() {
+    let house = House::new();
+    house.user(1).await;
+    let mut grant = house.grant(1).await;
+    let mut of_yesterday = None;
+    for minute in 0..4 * 24 * 60 {
+        house.memory.clock.advance(TimeDelta::minutes(1));
+        grant = house.refresh(&grant).await;
+        if minute == 3 * 24 * 60 + 1 {
+            of_yesterday = Some(grant.clone());
+        }
+    }
+    let old = of_yesterday.expect("a token");
+    check_refused(house.cases.refresh_session.run(&old.refresh_token, None).await, "unauthenticated Revoked");
 }
 
 #[tokio::test]

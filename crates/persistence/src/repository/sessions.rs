@@ -34,8 +34,8 @@ impl Sessions for Repository {
         let presented = presented.clone();
         let rotation = self.transact(move |conn| rotate(conn, presented, renewal).boxed()).await;
         match &rotation {
-            Ok(Rotation::Reused { session, .. }) => self.live.forget(&[*session]),
-            Ok(Rotation::Rotated { .. } | Rotation::TooOften | Rotation::Unknown) => {}
+            Ok(Rotation::Reused { session, .. } | Rotation::TooOften { session, .. }) => self.live.forget(&[*session]),
+            Ok(Rotation::Rotated { .. } | Rotation::Unknown) => {}
             Err(fault) => self.doubt(fault),
         }
         rotation.map_err(|fault| fault.during("rotate refresh token"))
@@ -145,14 +145,17 @@ async fn rotate(conn: &mut Conn, presented: RefreshHash, renewal: Renewal) -> Qu
         revoke(conn, session, user, now).await?;
         return Ok(Rotation::Reused { user: UserId::new(user), session: SessionId::new(session) });
     }
+    let recent = recent.max(now);
     let lately: i64 = refresh_tokens::table
         .filter(refresh_tokens::session_id.eq(session).and(refresh_tokens::hash.ne(presented.as_bytes().as_slice())))
-        .filter(refresh_tokens::expires_at.gt(recent.max(now)).and(refresh_tokens::expires_at.le(expires_at)))
+        .filter(refresh_tokens::expires_at.gt(recent).and(refresh_tokens::expires_at.le(expires_at)))
         .count()
         .get_result(conn)
         .await?;
-    if lately > MOST_KEPT {
-        return Ok(Rotation::TooOften);
+    // The presented one and the successor are two more.
+    if lately > Session::MOST_RECENT_TOKENS - 2 {
+        revoke(conn, session, user, now).await?;
+        return Ok(Rotation::TooOften { user: UserId::new(user), session: SessionId::new(session) });
     }
     diesel::update(sessions::table.find(session))
         .set((
@@ -164,7 +167,7 @@ async fn rotate(conn: &mut Conn, presented: RefreshHash, renewal: Renewal) -> Qu
         .execute(conn)
         .await?;
     add_token(conn, session, &successor, Some(&presented), expires_at).await?;
-    forget_oldest(conn, session, [&presented, &successor], expires_at).await?;
+    forget_oldest(conn, session, [&presented, &successor], (recent, expires_at)).await?;
     Ok(Rotation::Rotated { user: UserId::new(user), session: SessionId::new(session) })
 }
 
@@ -187,16 +190,16 @@ async fn add_token(
         .map(drop)
 }
 
-/// How many tokens of a session are kept beside the one that was presented and the newest.
+/// How many tokens of a session are kept beside the one that was presented and the newest, unless more were made lately.
 const MOST_KEPT: i64 = Session::MOST_TOKENS - 2;
 
 /// Forgets the tokens of a session that are too many: first those that expire later than the newest, then those that expire soonest, but never
-/// those that are to be kept.
+/// those that are to be kept, or that expire between `recent` and the newest.
 async fn forget_oldest(
     conn: &mut Conn,
     session: i64,
     [keep_one, keep_other]: [&RefreshHash; 2],
-    newest: Timestamp,
+    (recent, newest): (Timestamp, Timestamp),
 ) -> QueryResult<()> {
     // A statement cannot delete from a table and read it under one name.
     let known = diesel::alias!(refresh_tokens as known_tokens);
@@ -210,7 +213,11 @@ async fn forget_oldest(
         ))
         .offset(MOST_KEPT)
         .select(hash);
-    diesel::delete(refresh_tokens::table.filter(refresh_tokens::hash.eq_any(oldest))).execute(conn).await.map(drop)
+    let not_lately = refresh_tokens::expires_at.le(recent).or(refresh_tokens::expires_at.gt(newest));
+    diesel::delete(refresh_tokens::table.filter(refresh_tokens::hash.eq_any(oldest)).filter(not_lately))
+        .execute(conn)
+        .await
+        .map(drop)
 }
 
 async fn list(conn: &mut Conn, user: UserId, now: Timestamp, active: Timestamp) -> QueryResult<Vec<Session>> {

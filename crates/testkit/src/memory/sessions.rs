@@ -39,12 +39,14 @@ impl Sessions for MemoryStore {
             state.sessions.entry(id).and_modify(|login| login.live = false);
             return Ok(Rotation::Reused { user, session: id });
         }
+        let recent = recent.max(now);
         let lately = state.tokens.iter().filter(|(hash, token)| {
-            let made_lately = recent.max(now) < token.expires_at && token.expires_at <= expires_at;
+            let made_lately = recent < token.expires_at && token.expires_at <= expires_at;
             token.session == id && *hash != presented && made_lately
         });
-        if lately.count() > most_kept() {
-            return Ok(Rotation::TooOften);
+        if lately.count() > most_beside(Session::MOST_RECENT_TOKENS) {
+            state.sessions.entry(id).and_modify(|login| login.live = false);
+            return Ok(Rotation::TooOften { user, session: id });
         }
         if standing == Standing::Successor {
             for (hash, token) in state.tokens.iter_mut().filter(|(_, token)| token.session == id) {
@@ -56,7 +58,7 @@ impl Sessions for MemoryStore {
             session.last_used_at = now;
             session.address = address.or(session.address);
         }
-        forget_oldest(&mut state, id, [presented, &successor], expires_at);
+        forget_oldest(&mut state, id, [presented, &successor], (recent, expires_at));
         Ok(Rotation::Rotated { user, session: id })
     }
 
@@ -118,20 +120,30 @@ fn good(state: &State, presented: &RefreshHash, now: Timestamp) -> Option<(Sessi
 }
 
 /// Forgets the tokens of a session that are too many: first those that expire later than the newest, then those that expire soonest, but never
-/// those that are to be kept.
-fn forget_oldest(state: &mut State, session: SessionId, keep: [&RefreshHash; 2], newest: Timestamp) {
+/// those that are to be kept, or that expire between `recent` and the newest.
+fn forget_oldest(
+    state: &mut State,
+    session: SessionId,
+    keep: [&RefreshHash; 2],
+    (recent, newest): (Timestamp, Timestamp),
+) {
     let theirs = state.tokens.iter().filter(|(hash, token)| token.session == session && !keep.contains(hash));
-    let mut others: Vec<_> =
-        theirs.map(|(hash, token)| ((newest < token.expires_at, Reverse(token.expires_at)), hash.clone())).collect();
+    let (lately, others): (Vec<_>, Vec<_>) =
+        theirs.partition(|(_, token)| recent < token.expires_at && token.expires_at <= newest);
+    let mut others: Vec<_> = others
+        .into_iter()
+        .map(|(hash, token)| ((newest < token.expires_at, Reverse(token.expires_at)), hash.clone()))
+        .collect();
     others.sort_by_key(|(order, _)| *order);
-    for (_, hash) in others.into_iter().skip(most_kept()) {
+    let places = most_beside(Session::MOST_TOKENS).saturating_sub(lately.len());
+    for (_, hash) in others.into_iter().skip(places) {
         state.tokens.remove(&hash);
     }
 }
 
-/// How many tokens of a session are kept beside the one that was presented and the newest.
-fn most_kept() -> usize {
-    usize::try_from(Session::MOST_TOKENS - 2).unwrap_or(usize::MAX)
+/// How many of so many tokens there can be beside the one that was presented and the newest.
+fn most_beside(most: i64) -> usize {
+    usize::try_from(most - 2).unwrap_or(usize::MAX)
 }
 
 /// Ends every live session of a user but one; which they were, in order of id.

@@ -73,7 +73,8 @@ macro_rules! contract_suite {
             purge_keeps_a_session_with_a_token_left
             a_session_has_so_many_siblings
             a_session_has_so_many_ancestors
-            a_session_gets_so_many_tokens_in_a_while
+            what_a_session_got_lately_is_known
+            a_session_that_wants_too_many_tokens_is_revoked
             a_session_is_listed_as_it_began
             a_refresh_is_a_use_of_its_session
             a_list_has_the_live_sessions_of_the_user

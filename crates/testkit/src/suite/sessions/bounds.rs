@@ -47,29 +47,57 @@ pub async fn a_session_has_so_many_ancestors(stores: Stores) {
 }
 
 /// What was made lately is not forgotten: whoever has stolen a token cannot use up all that is known of the session, so that its owner is not
-/// recognised. They get no more tokens, until time has passed.
-pub async fn a_session_gets_so_many_tokens_in_a_while(stores: Stores) {
+/// recognised. What is older is.
+pub async fn what_a_session_got_lately_is_known(stores: Stores) {
     let (user, id) = begin(&stores, 1).await;
     let rotated = Rotation::Rotated { user, session: id };
-    let present = async |token: u32, successor: u32, second: i64| {
-        let recent = moment(LATE + second - 100);
-        let renewal = Renewal { recent, ..renewal(successor, moment(second), moment(LATE + second)) };
-        stores.sessions.rotate(&refresh(token), renewal).await.expect("rotate")
-    };
     // The owner has the token 2, and so has a thief, who is first.
-    assert_eq!(present(1, 2, 1).await, rotated);
-    for n in 2..=most() - 1 {
-        assert_eq!(present(n, n + 1, 2).await, rotated, "token {n}");
+    assert_eq!(present(&stores, 1, 2, 1).await, rotated);
+    let last = most() + 20;
+    for n in 2..last {
+        assert_eq!(present(&stores, n, n + 1, 2).await, rotated, "token {n}");
     }
-    let last = most();
-    for second in [3, 99] {
-        assert_eq!(present(last, last + 1, second).await, Rotation::TooOften, "at {second}");
+    // A hundred seconds after the first was made, and after the second: now what is beyond the most may go.
+    for (n, second) in [(last, 100), (last + 1, 103)] {
+        assert_eq!(present(&stores, n, n + 1, second).await, rotated);
     }
-    assert_eq!(present(last + 1, last + 2, 99).await, Rotation::Unknown, "there is no successor");
-    // A hundred seconds after the first was made.
-    assert_eq!(present(last, last + 1, 100).await, rotated);
-    assert_eq!(present(2, last + 2, 103).await, Rotation::Reused { user, session: id }, "the owner is recognised");
+    check(&stores, 1, 9001, Rotation::Unknown).await;
+    assert!(is_live(&stores, id, user).await);
+
+    let (user, id) = begin(&stores, 10_001).await;
+    for n in 10_001..10_001 + last {
+        assert_eq!(present(&stores, n, n + 1, 2).await, Rotation::Rotated { user, session: id }, "token {n}");
+    }
+    assert_eq!(present(&stores, 10_002, 9002, 99).await, Rotation::Reused { user, session: id }, "it is recognised");
+}
+
+/// Who wants more tokens than any client needs has none any more, and neither has anybody else in the session. So nobody tries for ever, and
+/// whoever holds the other end of it logs in anew.
+pub async fn a_session_that_wants_too_many_tokens_is_revoked(stores: Stores) {
+    let (user, id) = begin(&stores, 1).await;
+    let other = session(&stores, user, 9000).await;
+    let rotated = Rotation::Rotated { user, session: id };
+    let most = u32::try_from(Session::MOST_RECENT_TOKENS).expect("a small number");
+    // One after the other, and then siblings of one base.
+    for n in 1..100 {
+        assert_eq!(present(&stores, n, n + 1, 1).await, rotated, "token {n}");
+    }
+    for n in 101..=most {
+        assert_eq!(present(&stores, 100, n, 2).await, rotated, "token {n}");
+    }
+    assert_eq!(present(&stores, 100, most + 1, 3).await, Rotation::TooOften { user, session: id });
     assert!(!is_live(&stores, id, user).await);
+    for token in [1, 100, most, most + 1] {
+        assert_eq!(present(&stores, token, 9002, 3).await, Rotation::Unknown, "token {token}");
+    }
+    check(&stores, 9000, 9003, Rotation::Rotated { user, session: other }).await;
+}
+
+/// Presents a token at a second, with a successor that lasts, where what was made within the hundred seconds before counts as lately.
+async fn present(stores: &Stores, token: u32, successor: u32, second: i64) -> Rotation {
+    let recent = moment(LATE + second - 100);
+    let renewal = Renewal { recent, ..renewal(successor, moment(second), moment(LATE + second)) };
+    stores.sessions.rotate(&refresh(token), renewal).await.expect("rotate")
 }
 
 fn most() -> u32 {
