@@ -237,6 +237,27 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_one_and_the_keys_are_where_it_leads() {
+        let (dir, elsewhere) = (tempdir().unwrap(), tempdir().unwrap());
+        let settings = settings(dir.path(), &[]);
+        let (path, kept) = (settings.key_file(), elsewhere.path().join("mango.key"));
+        let first = file::load_or_create(&kept, &OsRandom).unwrap().current.key.id();
+        std::os::unix::fs::symlink(&kept, &path).unwrap();
+        let rotated = rotate(&settings, &OsRandom, minute(0)).unwrap();
+        assert_eq!(rotated.retired, first);
+        assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+        assert_eq!(file::load(&kept).unwrap().current.key.id(), rotated.kid);
+        for folder in [&dir, &elsewhere] {
+            assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "no draft is left");
+        }
+        // The lock is where the file is, whatever name it goes by.
+        fs::write(elsewhere.path().join("mango.key.new"), "").unwrap();
+        let refused = rotate(&settings, &OsRandom, minute(0)).unwrap_err();
+        assert!(refused.to_string().contains("mango.key.new"), "{refused}");
+    }
+
     #[test]
     fn of_two_rotations_at_once_one_is_refused() {
         let dir = tempdir().unwrap();

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mango_domain::Failure;
@@ -98,7 +98,8 @@ pub(super) fn load(path: &Path) -> Result<Keys, KeyError> {
     }
 }
 
-/// Changes the keys in a file, which is replaced in one step by one that belongs to the same user.
+/// Changes the keys in a file, which is replaced in one step by one that belongs to the same user. A link stays one, and the file is replaced that
+/// it leads to: whoever keeps the key elsewhere would otherwise go on with a copy of before.
 ///
 /// # Errors
 /// [`KeyError::Missing`] when there is no file; [`KeyError::Busy`] when somebody else changes it; [`KeyError::Foreign`] when it is somebody
@@ -107,8 +108,10 @@ pub(super) fn edit<T>(path: &Path, change: impl FnOnce(Keys) -> Result<(Keys, T)
     let failed = |reason| KeyError::File { path: path.to_owned(), reason };
     // Before anything is made.
     load(path)?;
+    let path = &*path.canonicalize().map_err(failed)?;
+    let failed = |reason| KeyError::File { path: path.to_owned(), reason };
     // The draft is the lock as well: of two changes at once one would lose the key of the other, which may have signed already.
-    let draft = path.with_extension("key.new");
+    let draft = draft(path);
     let file = open_new(&draft).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => KeyError::Busy(draft.clone()),
         _ => failed(error),
@@ -124,6 +127,11 @@ pub(super) fn edit<T>(path: &Path, change: impl FnOnce(Keys) -> Result<(Keys, T)
         let _ = fs::remove_file(&draft);
     }
     edited
+}
+
+/// Where the next keys are written before they take the place of those in a file, or of the file that a link leads to.
+pub(crate) fn draft(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned()).with_extension("key.new")
 }
 
 /// Puts the draft in the place of the file, in one step, and sees that this is on disk.
