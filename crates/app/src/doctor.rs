@@ -1,6 +1,7 @@
 //! `mango doctor`: looks at everything that a server needs, changes nothing, and says what to do about what it finds.
 
 mod checks;
+mod keys;
 mod report;
 
 use std::io::Write;

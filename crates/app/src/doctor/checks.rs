@@ -14,8 +14,9 @@ use mango_persistence::{Database, DatabaseUrl, MigrationStatus};
 use crate::config::{self, Settings};
 use crate::descriptors::Allotment;
 use crate::system::SystemClock;
-use crate::{access, descriptors, keys, probe, wiring};
+use crate::{access, descriptors, probe, wiring};
 
+use super::keys;
 use super::report::Finding;
 
 type Named = (&'static str, Finding);
@@ -43,8 +44,8 @@ pub(super) async fn all(settings: &Settings) -> Vec<Named> {
         ("media folder", media(settings, in_use)),
         ("free space", free_space(&settings.data_dir)),
         ("open files", open_files(descriptors::hard_limit(), settings.database_pool.get())),
-        ("signing key", signing_key(settings, in_use)),
     ];
+    findings.extend(keys::all(settings, in_use).into_iter().map(|finding| ("signing key", finding)));
     findings.extend(of_database);
     findings
 }
@@ -138,37 +139,6 @@ fn open_files(limit: Option<u64>, database: usize) -> Finding {
     }
 }
 
-fn signing_key(settings: &Settings, in_use: bool) -> Finding {
-    if settings.jwt_secret.is_some() {
-        return Finding::ok("is set by MANGO_JWT_SECRET");
-    }
-    let path = settings.key_file();
-    let shown = path.display();
-    match fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound && in_use => Finding::warn(
-            format!("{shown} is missing though there are users: a start makes a new one, which logs everybody out"),
-            "restore it from the backup that the database is from",
-        ),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Finding::ok(format!("{shown} is not there yet, it is made at the first start"))
-        }
-        Err(error) => Finding::fail(
-            format!("{shown} cannot be read: {error}"),
-            "let the user that runs Mango read it, and nobody else",
-        ),
-        Ok(text) => match keys::read(&path, &text) {
-            Err(error) => Finding::fail_for(
-                error.to_string(),
-                "restore it, or remove it to get a new one, which logs everybody out",
-            ),
-            Ok(_) if readable_by_others(&path) => {
-                Finding::warn(format!("other users of this machine can read {shown}"), format!("chmod 600 {shown}"))
-            }
-            Ok(_) => Finding::ok(format!("{shown} can be read by its owner alone")),
-        },
-    }
-}
-
 /// A file of settings that holds a secret is its owner's alone; `None` when there is nothing to say.
 pub(super) fn dotenv(path: &Path) -> Option<Finding> {
     let told = readable_by_others(path) && config::holds_secret(path);
@@ -178,14 +148,14 @@ pub(super) fn dotenv(path: &Path) -> Option<Finding> {
 }
 
 #[cfg(unix)]
-fn readable_by_others(path: &Path) -> bool {
+pub(super) fn readable_by_others(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
 
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn readable_by_others(_: &Path) -> bool {
+pub(super) fn readable_by_others(_: &Path) -> bool {
     false
 }
 

@@ -22,8 +22,8 @@ use zeroize::Zeroizing;
 use crate::config::Settings;
 
 pub use command::{Rotated, list, rotate};
-pub(crate) use file::read;
 pub use file::{Keys, StoredKey, load_or_create};
+pub(crate) use file::{draft, read};
 
 /// How often a running server looks whether the file has changed.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -98,6 +98,12 @@ pub fn ring(settings: &Settings, random: &dyn Random) -> Result<KeyRing, KeyErro
     note_ttl(settings, &keys.current);
     let (current, retired) = split(settings, keys);
     Ok(KeyRing::new(&current, &retired))
+}
+
+/// Whether [`ring`] makes a key, since none is set and there is none in the data folder.
+#[must_use]
+pub fn will_make(settings: &Settings) -> bool {
+    settings.jwt_secret.is_none() && !settings.key_file().exists()
 }
 
 /// Notes in the file how long tokens live, when that is longer than what is known there: whoever rotates the keys may not have the settings of
