@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use mango_domain::model::Epoch;
+use anyhow::Context as _;
+use mango_domain::model::{AuditEvent, Epoch};
 use mango_domain::ports::{Clock as _, Random as _};
 
 use crate::config::Settings;
 use crate::lock::Lock;
-use crate::run::open;
+use crate::run::{note, open};
 use crate::system::{OsRandom, SystemClock};
 use crate::wiring::open_media;
 
@@ -31,6 +32,9 @@ pub async fn renew(settings: &Settings, end_sessions: bool) -> anyhow::Result<Ex
     if end_sessions {
         let ended = database.end_sessions(SystemClock.now()).await?;
         writeln!(io::stdout(), "{ended} sessions are ended: their users have to log in again")?;
+        note(&database, AuditEvent::SessionsEnded)
+            .await
+            .context("the audit log does not tell of the end of the sessions")?;
     }
     database.close().await;
     Ok(ExitCode::SUCCESS)

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
+use mango_domain::Failure;
+use mango_domain::error::chain;
 use mango_domain::model::{AuditEntry, AuditEvent};
 use mango_domain::ports::Clock as _;
 use mango_persistence::Database;
@@ -79,7 +81,11 @@ async fn serve(settings: &Settings, heavy: &Handle) -> anyhow::Result<ExitCode> 
     if !applied.is_empty() {
         tracing::info!(migrations = applied.len(), "migrated the database");
     }
+    let makes_key = keys::will_make(settings);
     let wired = wiring::wire(settings, &database, metrics.clone(), heavy)?;
+    if makes_key {
+        note_new_key(&database).await;
+    }
     background::spawn(wired.use_cases.clone(), database.clone(), metrics, &wired.stopping);
     let following = keys::follow(settings.clone(), wired.keys.clone());
     tokio::spawn(wired.stopping.clone().run_until_cancelled_owned(following));
@@ -131,6 +137,17 @@ async fn serve(settings: &Settings, heavy: &Handle) -> anyhow::Result<ExitCode> 
         Stopped::Cut { sockets } => tracing::warn!(sockets, "stopped when time was up, connections were cut"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Notes that a key was made, unless it is the first: somebody has taken the one of before away, as they should when it is in strange hands.
+async fn note_new_key(database: &Database) {
+    let noted = match database.has_users().await {
+        Ok(true) => note(database, AuditEvent::KeyRotated).await,
+        other => other.map(drop),
+    };
+    if let Err(failure) = noted {
+        tracing::error!(error = chain(&failure), "the audit log does not tell of the new signing key");
+    }
 }
 
 /// Says where everything is, on standard output; the log goes elsewhere.
@@ -221,11 +238,15 @@ async fn manage_keys(settings: &Settings, action: KeysAction) -> anyhow::Result<
 async fn note_rotation(settings: &Settings) -> anyhow::Result<()> {
     let missing = || anyhow!("{} is not there", settings.database);
     let database = open_existing(settings).await?.ok_or_else(missing)?;
-    let event = AuditEvent::KeyRotated;
-    let entry = AuditEntry { at: SystemClock.now(), event, user: None, session: None, address: None };
-    let noted = database.audit().append(vec![entry]).await;
+    let noted = note(&database, AuditEvent::KeyRotated).await;
     database.close().await;
     Ok(noted?)
+}
+
+/// Notes in the audit log what an operator has done, which concerns nobody in particular.
+pub(crate) async fn note(database: &Database, event: AuditEvent) -> Result<(), Failure> {
+    let entry = AuditEntry { at: SystemClock.now(), event, user: None, session: None, address: None };
+    database.audit().append(vec![entry]).await
 }
 
 async fn show_audit(settings: &Settings, limit: u32, json: bool) -> anyhow::Result<ExitCode> {

@@ -80,6 +80,26 @@ async fn what_happens_to_accounts_on_postgres_can_be_read_afterwards() {
     check_audit(&[("DATABASE_URL", &database)]).await;
 }
 
+/// Whoever ends everybody's sessions leaves a trace, which a renewal alone does not.
+#[tokio::test]
+async fn the_end_of_all_sessions_is_told() {
+    let folder = tempdir().unwrap();
+    let settings = [("MANGO_DATA_DIR", path(&folder))];
+    let mut server = Server::start(&settings);
+    User::sign_up(server.url(), "+31612345678", None).await;
+    stop(&mut server);
+    assert!(run(&["renew-epoch"], &settings).status.success());
+    assert_eq!(audit(&settings).len(), 1, "the login");
+    assert!(run(&["renew-epoch", "--end-sessions"], &settings).status.success());
+    let entries = audit(&settings);
+    let last = &entries[1];
+    assert_eq!(
+        json!([last["event"], last["user_id"], last["session_id"], last["address"]]),
+        json!(["sessions_ended", null, null, null])
+    );
+    assert_eq!(entries.len(), 2);
+}
+
 #[test]
 fn without_a_database_there_is_nothing_to_read_and_nothing_is_made() {
     let folder = tempdir().unwrap();

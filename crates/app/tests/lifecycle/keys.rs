@@ -99,6 +99,28 @@ async fn a_key_that_is_set_gives_way_to_another() {
     assert!(!folder.path().join("jwt.key").exists());
 }
 
+/// What to do when a key is in strange hands. The first key that a server makes is no replacement.
+#[tokio::test]
+async fn a_key_that_is_taken_away_is_replaced_at_the_next_start() {
+    let folder = tempdir().unwrap();
+    let settings = [("MANGO_DATA_DIR", path(&folder))];
+    let mut server = Server::start(&settings);
+    let ada = User::sign_up(server.url(), "+31612345678", None).await;
+    stop(&mut server);
+    let rotations = || text(&run(&["audit"], &settings).stdout).matches("key_rotation").count();
+    for expected in [1, 1] {
+        if rotations() == 0 {
+            std::fs::remove_file(folder.path().join("jwt.key")).unwrap();
+        }
+        let mut server = Server::start(&settings);
+        let refused = ada.http.get(format!("{}/user/me", server.url())).bearer_auth(&ada.access).send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        assert_ne!(kid(&refresh(server.url(), &ada).await), kid(&ada.access));
+        stop(&mut server);
+        assert_eq!(rotations(), expected, "once, however often it starts");
+    }
+}
+
 /// Called without the server's settings, the commands say where they have looked, and make nothing that would pass for the server's.
 #[test]
 fn without_a_key_both_commands_refuse_and_make_nothing() {

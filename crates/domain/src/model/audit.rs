@@ -52,9 +52,11 @@ events! {
     PhoneChanged = "phone_change";
     /// A session was ended by its user, by itself or by another session.
     SessionRevoked = "session_revoked";
+    /// All sessions of all users were ended by the operator.
+    SessionsEnded = "sessions_ended";
     /// A refresh token that had been replaced came again, or a session wanted more of them than any client needs, and the session was ended.
     RefreshReused = "refresh_reuse";
-    /// The key that signs access tokens was replaced.
+    /// The key that signs access tokens was replaced, by a rotation, or by a new one at a start that found none though there are users.
     KeyRotated = "key_rotation";
 }
 
