@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use mango_domain::model::{AuditEvent, Epoch};
 use mango_domain::ports::{Clock as _, Random as _};
 
@@ -17,10 +17,17 @@ use crate::wiring::open_media;
 /// has told its clients of the old one.
 ///
 /// # Errors
-/// A server has the database, it cannot be reached, or a migration fails.
+/// There is no database yet or nothing in it, a server has it, it cannot be reached, or a migration fails.
 pub async fn renew(settings: &Settings, end_sessions: bool) -> anyhow::Result<ExitCode> {
+    // Opening a file that is not there would make it, and a restore that went wrong would look like one that did not.
+    if let Some(file) = settings.database.file().filter(|file| !file.exists()) {
+        bail!("there is no database at {}; restore one first, or say with MANGO_DATA_DIR where it is", file.display());
+    }
     let database = open(settings).await?;
     let _lock = Lock::take(&database).await?;
+    if database.migration_status().await?.applied.is_empty() {
+        bail!("there is nothing in {}; restore a backup into it first", database.url());
+    }
     database.migrate().await?;
     let mut random = [0; 16];
     OsRandom.fill(&mut random)?;

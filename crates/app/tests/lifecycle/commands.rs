@@ -184,6 +184,17 @@ mod clients {
     use super::*;
 
     #[test]
+    fn an_epoch_is_not_renewed_where_nothing_was_restored() {
+        let folder = tempdir().unwrap();
+        let settings = [("MANGO_DATA_DIR", path(&folder))];
+        check_refusal(&["renew-epoch"], &settings, &["there is no database at", "mango.db", "MANGO_DATA_DIR"]);
+        let file = folder.path().join("mango.db");
+        assert!(!file.exists(), "nothing was made");
+        std::fs::write(&file, "").unwrap();
+        check_refusal(&["renew-epoch"], &settings, &["there is nothing in", "restore a backup"]);
+    }
+
+    #[test]
     fn a_database_of_a_newer_version_is_left_alone() {
         let folder = tempdir().unwrap();
         let settings = [("MANGO_DATA_DIR", path(&folder))];
