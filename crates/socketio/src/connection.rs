@@ -1,10 +1,11 @@
 //! A connected socket: what it may do, and the task that handles what it sends.
 
+mod in_flight;
 mod mailbox;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -21,13 +22,14 @@ use socketioxide::{SendError, SocketError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::hub::{Context, Hub};
+use crate::hub::Context;
 use crate::intake::Intake;
 use crate::on::{self, Done, Verb};
 use crate::outlet::{Outlet, ack_size};
 use crate::places::Place;
 use crate::rooms;
 
+use self::in_flight::InFlight;
 use self::mailbox::Job;
 pub(crate) use self::mailbox::{Mailbox, Slot};
 
@@ -42,49 +44,11 @@ const GO_OFFLINE_PAUSE: Duration = Duration::from_millis(200);
 /// How long a socket that is held waits before it looks again how much waits for the others.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The room for the events of a socket, in bytes, while much is in flight of all of them together: half of it is one message of the usual
-/// size.
-const CROWDED: usize = 128 * 1024;
-
 /// Where an acknowledgement goes, if the client asked for one.
 struct Reply {
     sender: AckSender,
     /// The number that the client gave to its question.
     id: i64,
-}
-
-/// The events of a socket that wait to be handled or are being handled.
-#[derive(Default)]
-struct InFlight {
-    events: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl InFlight {
-    /// Adds an event of so many bytes; how many bytes there are with it.
-    fn add(&self, size: usize, intake: Option<&Intake>) -> usize {
-        if let Some(intake) = intake {
-            intake.share().add(size);
-        }
-        self.events.fetch_add(1, Ordering::SeqCst);
-        self.bytes.fetch_add(size, Ordering::SeqCst).saturating_add(size)
-    }
-
-    fn remove(&self, size: usize, intake: Option<&Intake>) {
-        if let Some(intake) = intake {
-            intake.share().remove(size);
-        }
-        self.events.fetch_sub(1, Ordering::SeqCst);
-        self.bytes.fetch_sub(size, Ordering::SeqCst);
-    }
-
-    /// Whether they take more than the `part`th part of the room that there is for them.
-    fn exceed(&self, part: usize, hub: &Hub) -> bool {
-        let options = hub.options();
-        let bytes = if hub.intake().is_half_full() { CROWDED } else { options.max_incoming_bytes };
-        let exceeds = |count: &AtomicUsize, most: usize| count.load(Ordering::SeqCst) > most / part;
-        exceeds(&self.events, options.max_incoming) || exceeds(&self.bytes, bytes)
-    }
 }
 
 /// A connected socket, apart from socketioxide: who it is and what is allowed.

@@ -34,6 +34,7 @@ mod connection;
 mod frames;
 mod hub;
 mod intake;
+mod metered;
 mod on;
 mod options;
 mod outlet;
@@ -46,8 +47,9 @@ mod service;
 mod sums;
 
 pub use hub::{Hub, PATH, build};
+pub use metered::Metered;
 pub use options::Options;
-pub use outlet::{Metered, Outlet};
+pub use outlet::Outlet;
 pub use places::{Place, Places};
 pub use presence::MemoryPresence;
 pub use publisher::Publisher;

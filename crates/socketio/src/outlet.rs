@@ -7,29 +7,23 @@
 //!
 //! What waits in all outlets together is their backlog. What many of them wait to send is there once, so each has its share of it counted.
 //!
-//! In the other direction, what a client sends is looked at as it comes ([`Packets`]), and nothing is read while its [`Intake`] is shut.
+//! In the other direction, what a client sends is looked at as it comes ([`Packets`](crate::packets::Packets)), and nothing is read while its [`Intake`] is shut.
 
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use mango_contract::event::HangUpReason;
 use serde_json::value::RawValue;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Duration, sleep};
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 
-use crate::frames::Frames;
 use crate::intake::Intake;
-use crate::packets::Packets;
+use crate::metered::Metered;
 use crate::sums::{Share, Sum};
 
 /// The most bytes of a packet that is not counted. 4,096 of them have 4 MiB.
@@ -101,14 +95,7 @@ impl Outlet {
 
     /// Counts what this connection takes. It is counted from the first byte of the answer to the handshake.
     pub fn meter<S>(&self, connection: S) -> Metered<S> {
-        Metered {
-            connection,
-            outlet: self.clone(),
-            frames: Frames::default(),
-            packets: Packets::default(),
-            is_blocked: false,
-            broken_off: None,
-        }
+        Metered::new(connection, self.clone())
     }
 
     /// Goes on for a session that began with long-polling.
@@ -277,11 +264,11 @@ impl Outlet {
     }
 
     /// Where what this connection takes is counted.
-    fn counted(&self) -> &Self {
+    pub(crate) fn counted(&self) -> &Self {
         self.shared.session.get().unwrap_or(self)
     }
 
-    fn set_blocked(&self, is_blocked: bool) {
+    pub(crate) fn set_blocked(&self, is_blocked: bool) {
         self.counted().shared.is_blocked.store(is_blocked, Ordering::Relaxed);
     }
 }
@@ -306,92 +293,4 @@ pub(crate) fn ack_size(id: i64, payload: &RawValue) -> usize {
 /// Whether an event may be large enough to be counted.
 pub(crate) const fn is_counted(size: usize) -> bool {
     size > SMALL
-}
-
-/// A WebSocket connection that tells its [`Outlet`] what it has taken.
-#[derive(Debug)]
-pub struct Metered<S> {
-    connection: S,
-    outlet: Outlet,
-    /// What is sent to the client.
-    frames: Frames,
-    /// What the client sends.
-    packets: Packets,
-    /// What the outlet was told last.
-    is_blocked: bool,
-    /// Watched while nothing is read, since the connection, which would tell, is not asked then. Most never need it.
-    broken_off: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-}
-
-impl<S> Metered<S> {
-    fn set_blocked(&mut self, is_blocked: bool) {
-        if std::mem::replace(&mut self.is_blocked, is_blocked) != is_blocked {
-            self.outlet.set_blocked(is_blocked);
-        }
-    }
-
-    fn poll_broken_off(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(wire) = self.outlet.wire() else { return Poll::Pending };
-        let broken_off = self.broken_off.get_or_insert_with(|| Box::pin(wire.clone().cancelled_owned()));
-        broken_off.as_mut().poll(cx)
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.outlet.counted().intake().poll_open(cx).is_pending() {
-            return self.poll_broken_off(cx).map(|()| Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        if self.packets.have_much() {
-            // Others have their turn in between, be there ever so much to read.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.connection).poll_read(cx, buffer))?;
-        let read = buffer.filled().get(before..).unwrap_or_default();
-        let Self { outlet, packets, .. } = &mut *self;
-        let outlet = outlet.counted();
-        let is_taken = (!packets.have_begun() || outlet.receive(read.len())) && packets.advance(read, outlet.intake());
-        if is_taken {
-            return Poll::Ready(Ok(()));
-        }
-        outlet.note_flood();
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the client sends too much")))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.connection).poll_write(cx, bytes);
-        if let Poll::Ready(Ok(length)) = written {
-            let taken = bytes.get(..length).unwrap_or(bytes);
-            let Self { frames, outlet, .. } = &mut *self;
-            let outlet = outlet.counted();
-            // engineioxide puts one packet into one frame.
-            frames.advance(taken, |piece| {
-                if piece.is_last() {
-                    outlet.give_back(piece.frame.size);
-                }
-            });
-            outlet.note_taken(length);
-        }
-        self.set_blocked(written.is_pending());
-        written
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_shutdown(cx)
-    }
-}
-
-impl<S> Drop for Metered<S> {
-    fn drop(&mut self) {
-        self.set_blocked(false);
-        self.packets.forget(self.outlet.counted().intake());
-    }
 }

@@ -1,5 +1,6 @@
 //! What is counted of the packets that wait, and when it is taken off again.
 
+use std::io;
 use std::time::Duration;
 
 use futures_util::FutureExt;
