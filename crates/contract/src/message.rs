@@ -67,14 +67,16 @@ pub struct PostMessageBody {
 }
 
 impl PostMessageBody {
-    /// Checks type and client id; `key` is that of the header.
+    /// Checks type and client id; `key` is that of the header. The draft of its standard has it in double quotes
+    /// (draft-ietf-httpapi-idempotency-key-header), which most clients leave out, so they are no part of the key.
     ///
     /// # Errors
     /// [`Error::Invalid`] on `message.message_type`, on `client_id`, or on `Idempotency-Key`, also when both are given and differ.
-    pub fn into_domain(self, chat: ChatId, key: Option<&str>) -> Result<Outgoing, Error> {
+    pub fn into_domain<'k>(self, chat: ChatId, key: Option<&'k str>) -> Result<Outgoing, Error> {
         let message_type = MessageType::parse(&self.message_type)?;
         let named = self.client_id.as_deref().map(|id| ClientId::parse("client_id", id)).transpose()?;
-        let key = key.map(|key| ClientId::parse(IDEMPOTENCY_KEY, key)).transpose()?;
+        let bare = |key: &'k str| key.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(key);
+        let key = key.map(|key| ClientId::parse(IDEMPOTENCY_KEY, bare(key))).transpose()?;
         if let (Some(named), Some(key)) = (&named, &key)
             && named != key
         {

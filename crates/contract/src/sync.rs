@@ -58,7 +58,9 @@ impl<'de> Deserialize<'de> for ChatKey {
             }
 
             fn visit_str<E: de::Error>(self, key: &str) -> Result<ChatKey, E> {
-                key.parse().map(ChatKey).map_err(|_| E::custom("is no id of a chat"))
+                // A second spelling of an id would be a second version of the same chat.
+                let id = key.parse().ok().filter(|id: &i64| id.to_string() == key);
+                id.map(ChatKey).ok_or_else(|| E::custom("is no id of a chat"))
             }
         }
 

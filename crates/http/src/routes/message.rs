@@ -69,7 +69,8 @@ pub(crate) async fn list_messages(
     post, path = "/message/{chat_id}", tag = "messages",
     params(
         ("chat_id" = i64, Path, description = "The chat's id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "The same as `client_id`: 1 to 64 visible ASCII characters",
+        ("Idempotency-Key" = Option<String>, Header, description = "The same as `client_id`: 1 to 64 visible ASCII characters. \
+            Double quotes around it are no part of it",
             example = "3f1c9a52-6d0e-4b7a-9a58-0d2f6c1e7b44"),
     ),
     request_body = PostMessageBody,

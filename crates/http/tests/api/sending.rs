@@ -35,7 +35,9 @@ async fn a_message_is_sent_once_however_often_it_is_posted() {
     assert_eq!(first.status, 201, "{}", first.text());
     let message = first.json();
     assert_eq!((&message["seq"], &message["client_id"], &message["content"]), (&json!(1), &json!("k"), &json!("hi")));
-    for (key, body) in [(None, &named), (Some("k"), &plain), (Some("k"), &named)] {
+    for (key, body) in
+        [(None, &named), (Some("k"), &plain), (Some("k"), &named), (Some("\"k\""), &plain), (Some("\"k\""), &named)]
+    {
         let again = send(&server, &ann, chat, key, body).await;
         assert_eq!((again.status, again.json()), (200, message.clone()), "{key:?} {body}");
     }
@@ -43,6 +45,8 @@ async fn a_message_is_sent_once_however_often_it_is_posted() {
         (Some("k"), json!({"content": "else", "message_type": "text"}), "client_id"),
         (Some("l"), named.clone(), "Idempotency-Key"),
         (Some("a b"), plain.clone(), "Idempotency-Key"),
+        (Some("\"\""), plain.clone(), "Idempotency-Key"),
+        (Some("\"\"k\"\""), named.clone(), "Idempotency-Key"),
         (None, json!({"content": "", "message_type": "text"}), "content"),
         (None, json!({"content": "x", "message_type": "smell"}), "message_type"),
         (None, json!({"content": "x", "message_type": "text", "client_id": ""}), "client_id"),
@@ -85,6 +89,10 @@ async fn what_changed_can_be_asked_for() {
     let reset = sync(json!({"chats": {chat.to_string(): 9}})).await.json();
     assert_eq!((&reset["reset"], &reset["chats"]), (&json!(true), &all["chats"]));
     sync(json!({"limit": 0})).await.assert_fields(&["limit"]);
+    for spelled in ["01", "+1", "-0", "1.0", " 1", ""] {
+        let answer = sync(json!({"chats": {"1": 4, spelled: 1}})).await;
+        assert_eq!(answer.status, 422, "{spelled:?}: {}", answer.text());
+    }
 }
 
 /// A user can be put into any number of chats by others, so a client can ask about more of them than it may name at once. It comes to know all
