@@ -6,7 +6,7 @@ import { call, codeOf, io, main, mode, newcomer, url, within } from './harness.m
 const source = (await codeOf('events.md')).replaceAll('http://127.0.0.1:5000', url);
 assert.ok(source.includes(`io('${url}'`) && source.includes(`'${url}/auth/refresh'`), 'docs/events.md has another client');
 const names = ['io', 'fetch', 'token', 'refreshToken', 'showLogin'];
-const client = new Function(...names, `${source}\nreturn { socket, tokens: () => ({ token, refreshToken }) };`);
+const client = new Function(...names, `${source}\nreturn { socket, renew, tokens: () => ({ token, refreshToken }) };`);
 
 /** Something that happens again and again, to be waited for one at a time. */
 function happening(what) {
@@ -29,13 +29,13 @@ function start({ token, refresh }, answer = fetch) {
     asked.happen();
     return answer(...request);
   };
-  const { socket, tokens } = client(io, asking, token, refresh, loggedOut.happen);
+  const { socket, renew, tokens } = client(io, asking, token, refresh, loggedOut.happen);
   const life = { expires: 0 };
   socket.on('ready', ({ expires_at }) => {
     life.expires = Date.parse(expires_at);
     entered.happen();
   });
-  return { socket, tokens, asked, entered, loggedOut, life };
+  return { socket, renew, tokens, asked, entered, loggedOut, life };
 }
 
 /** Asserts that a client is connected and served. */
@@ -89,6 +89,20 @@ const expiry = {
     await adas.entered.next();
     assert.equal(adas.asked.times(), 4);
     await expectServed(adas);
+    adas.socket.disconnect();
+  },
+
+  async 'several calls that find the token expired'() {
+    const adas = start({ ...(await newcomer('Ada')), token: 'expired' });
+    const six = (what) => within(Promise.all(Array.from({ length: 6 }, what)), 'all six');
+    const look = async () => (await call('GET', '/chat', { token: adas.tokens().token })).status;
+    assert.deepEqual(await six(look), Array(6).fill(401));
+    await six(adas.renew);
+    assert.equal(adas.asked.times(), 1, 'one of them asks for all');
+    assert.deepEqual(await six(look), Array(6).fill(200));
+    await adas.entered.next();
+    await expectServed(adas);
+    assert.equal(adas.loggedOut.times(), 0);
     adas.socket.disconnect();
   },
 
