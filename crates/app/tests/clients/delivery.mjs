@@ -3,16 +3,20 @@ import assert from 'node:assert/strict';
 import { blocksOf, call, dial, main, mode, newcomer, within } from './harness.mjs';
 import { Weather } from './weather.mjs';
 
-const [plain, direct, ...more] = await blocksOf('delivery.md');
-assert.ok(plain && direct && more.length === 0, 'docs/delivery.md has other clients');
+const [plain, example, direct, ...more] = await blocksOf('delivery.md');
+assert.ok(plain && example && direct && more.length === 0, 'docs/delivery.md has other clients');
 
-/** The client of the page, which names so many chats and asks for so many messages at once, or the one that applies events directly as well. */
-function client(socket, source = plain, { trouble = unexpected, named = '5_000', limit = '1000' } = {}) {
-  const [most, page] = ['const NAMED = 5_000;', ', limit: 1000 }'];
-  assert.ok(source.includes(most) && source.includes(page), 'the client has other sizes');
-  const code = source.replace(most, `const NAMED = ${named};`).replace(page, `, limit: ${limit} }`);
-  const made = new Function('socket', 'trouble', `${code}\nreturn { sync, send, toggle, state: () => state, busy: () => syncing };`);
-  return { socket, ...made(socket, trouble) };
+/**
+ * The client of the page, or the one that applies events directly as well, which names so many chats, waits so long for an answer, and asks for so many
+ * messages at once. `shown` is its state as it was when the page was told of a change.
+ */
+function client(socket, source = plain, { trouble = unexpected, named = '5_000', wait = '20_000', limit = '1000' } = {}) {
+  const sizes = 'const [NAMED, WAIT, LIMIT] = [5_000, 20_000, 1000];';
+  assert.ok(source.includes(sizes), 'the client has other sizes');
+  const code = source.replace(sizes, `const [NAMED, WAIT, LIMIT] = [${named}, ${wait}, ${limit}];`);
+  const made = new Function('socket', 'trouble', 'changed', `${code}\nreturn { sync, send, toggle, state: () => state, busy: () => syncing };`);
+  const one = { socket, shown: undefined, ...made(socket, trouble, () => (one.shown = JSON.stringify(one.state()))) };
+  return one;
 }
 const both = { plain, direct: plain + direct };
 const unexpected = (error) => {
@@ -194,6 +198,105 @@ await main({
     assert.deepEqual(asked, [[0, [2, 3], 3], [1, [], undefined], [0, [1], undefined]], 'all that it knew is forgotten');
   },
 
+  async 'over a link where an answer takes longer than it waits at first, it comes to know everything'() {
+    const [ada, bob] = [await newcomer('Ada'), await newcomer('Bob')];
+    const adas = await start(ada);
+    const { chat } = await adas.toggle('create_chat', { chat: { name: 'Tea', is_group: true, members_array: [bob.id] } });
+    for (let n = 0; n < 8; n += 1) await adas.send(chat.id, 'x'.repeat(40_000));
+    const weather = await Weather.begin();
+    weather.rate = 400_000;
+    const bobs = await start(bob, both.plain, { url: weather.url, wait: '200', limit: '8' });
+    assert.deepEqual(known(bobs.state()), await snapshot(bob));
+    assert.equal(Object.keys(bobs.state().chats[chat.id].messages).length, 8);
+    for (const { socket } of [adas, bobs]) socket.disconnect();
+    weather.end();
+  },
+
+  async 'what a user writes stays in order, whatever breaks and is refused'() {
+    const [ada, weather] = [await newcomer('Ada'), await Weather.begin()];
+    const adas = await start(ada, both.plain, { url: weather.url });
+    const { chat } = await adas.toggle('create_chat', { chat: { name: 'Diary', is_group: true, members_array: [] } });
+    await caughtUp(adas);
+    const written = [];
+    const write = (content) => written.push(content) && adas.send(chat.id, content);
+    for (let n = 0; n < 3; n += 1) {
+      const first = write(`first ${n}`);
+      weather.breakOff();
+      await pause(200);
+      const [, { message }] = await within(Promise.all([first, write(`second ${n}`)]), 'both of them');
+      assert.deepEqual(adas.state().chats[chat.id]?.messages[message.id]?.content, message.content, 'it is there when it is acknowledged');
+    }
+    // More than a user may send at once, and one that is refused.
+    const lines = Array.from({ length: 60 }, (_, n) => write(`line ${n}`));
+    const refused = assert.rejects(adas.send(chat.id, ''), { status: 422 });
+    lines.push(...Array.from({ length: 60 }, (_, n) => write(`line ${60 + n}`)));
+    await within(Promise.all([refused, ...lines]), 'every line');
+    await caughtUp(adas);
+    const messages = Object.values(adas.state().chats[chat.id].messages).sort((a, b) => a.seq - b.seq);
+    assert.deepEqual(messages.map(({ content }) => content), written);
+    adas.socket.disconnect();
+    weather.end();
+  },
+
+  async 'the example of the page makes a group and says hello'() {
+    const [ada, bob] = [await newcomer('Ada'), await newcomer('Bob')];
+    const { socket, send, toggle, state, ...adas } = await start(ada);
+    const { constructor: AsyncFunction } = async () => {};
+    await within(new AsyncFunction('send', 'toggle', 'trouble', 'bob', example)(send, toggle, unexpected, bob), 'the example');
+    await caughtUp({ socket, ...adas });
+    const { rooms: [tea, ...others] } = known(state());
+    assert.deepEqual([tea.name, tea.members.map(({ id }) => id), tea.said.map(({ content }) => content)], ['Tea', [ada.id, bob.id], ['Hello!']]);
+    assert.deepEqual(others, []);
+    socket.disconnect();
+  },
+
+  async 'when its user asks too often it asks less often, and then as often as before'() {
+    const { one, answers, happens } = inTheLab(plain);
+    const answer = async (told) => {
+      await until(() => answers.length > 0, 'a sync');
+      answers.shift()(null, told);
+    };
+    /** How long it rests after an answer. */
+    const rest = async () => {
+      happens('ready', {});
+      await answer(page({}));
+      const begun = Date.now();
+      await until(() => answers.length > 0, 'another sync');
+      return Date.now() - begun;
+    };
+    happens('ready', {});
+    for (let n = 0; n < 2; n += 1) await answer({ ok: false, error: { status: 429, retry_after_ms: 1 } });
+    const long = await rest();
+    for (let n = 0; n < 30; n += 1) await answer(page({ more: true }));
+    const short = await rest();
+    assert.ok(long > 350 && short < 350, `${long} and ${short} milliseconds`);
+    await settled(one, answers);
+  },
+
+  async 'the page is told of every change'() {
+    const { one, answers, happens } = inTheLab(both.direct);
+    const ann = { id: 7, name: 'Ann', photo: null, version: 1 };
+    const chat = { id: 1, members_array: [ann] };
+    happens('ready', {});
+    answers.shift()(null, page({ chats: [{ id: 1, version: 1, more: false, chat, messages: [] }], users: [ann] }));
+    await settled(one, answers);
+    const news = [
+      ['new_message', { chat: 1, id: 5, seq: 1, user_id: 7, content: 'x', version: 2 }],
+      ['message_liked', { message_id: 5, chat: 1, user_id: 7, liked: true, likes: 1, version: 3 }],
+      ['chat_pinned', { chat: 1 }],
+      ['chat_unpinned', { chat: 1 }],
+      ['user_changed', { ...ann, name: 'Anna', version: 2 }],
+    ];
+    for (const [event, payload] of news) {
+      const before = one.shown;
+      assert.equal(before, JSON.stringify(one.state()));
+      happens(event, payload);
+      assert.notEqual(one.shown, before, event);
+      assert.equal(one.shown, JSON.stringify(one.state()), event);
+    }
+    assert.equal(answers.length, 0);
+  },
+
   async 'what waiting does not mend is told, and what it does is tried again'() {
     const troubles = [];
     const { one, answers, happens } = inTheLab(plain, { trouble: (error) => troubles.push(error.status) });
@@ -210,7 +313,10 @@ await main({
     await refuse(null, { ok: false, error: { status: 422 } });
     assert.deepEqual(troubles, [422]);
     await settled(one, answers);
-    await assert.rejects(Promise.all([one.send(1, 'x', 'x'), refuse(null, { ok: false, error: { status: 404 } })]), { status: 404 });
+    const sent = assert.rejects(one.send(1, 'x', 'x'), { status: 404 });
+    await until(() => answers.length > 0, 'a message');
+    await refuse(null, { ok: false, error: { status: 404 } });
+    await sent;
     await settled(one, answers);
   },
 
@@ -243,9 +349,9 @@ await main({
     await caughtUp(bobs);
     let synced = 0;
     bobs.socket.onAnyOutgoing((event) => (synced += event === 'sync' ? 1 : 0));
-    const sent = await Promise.all(Array.from({ length: 200 }, (_, n) => adas.send(chat.id, `${n}`)));
+    const sent = await Promise.all(Array.from({ length: 70 }, (_, n) => adas.send(chat.id, `${n}`)));
     for (const { message } of sent.slice(0, 20)) await adas.toggle('toggle_like_message', { message: { id: message.id } });
-    await until(() => bobs.state().chats[chat.id].version === 1 + 200 + 20, 'every change');
+    await until(() => bobs.state().chats[chat.id].version === 1 + 70 + 20, 'every change');
     const name = 'Adelaide';
     await call('PATCH', `/user/${ada.id}`, { token: ada.token, json: { name } });
     await until(() => bobs.state().users[ada.id].name === name, 'another name');

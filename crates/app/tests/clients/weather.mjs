@@ -10,6 +10,8 @@ export class Weather {
   upgradesBroken = 0;
   /** Whether it breaks upgrades, every other of them. */
   isStormy = false;
+  /** How many bytes a second come through from the server. */
+  rate = Infinity;
   #open = new Set();
 
   /** Listens on a port of its own. */
@@ -44,9 +46,14 @@ export class Weather {
     for (const [from, to] of [[near, far], [far, near]]) {
       from.on('data', (data) => {
         parts -= 1;
-        if (parts > 0) return void to.write(data);
-        this.upgradesBroken += 1;
-        end();
+        if (parts <= 0) {
+          this.upgradesBroken += 1;
+          return void end();
+        }
+        to.write(data);
+        if (from === near || this.rate === Infinity) return;
+        from.pause();
+        setTimeout(() => from.resume(), (1000 * data.length) / this.rate);
       });
     }
   }
