@@ -22,8 +22,11 @@ const MOST_OTHERS: u32 = 100;
 const OTHERS_EVERY: Duration = Duration::from_millis(500);
 
 /// How many events may be refused at once before nothing is read from their client for a moment, and how long until one more may be.
-const MOST_REFUSED: u32 = 1000;
-const REFUSED_EVERY: Duration = Duration::from_millis(5);
+///
+/// Pongs wait behind them, and so does the answer to a request of long-polling: what an honest client has kept while it was away should be over
+/// in seconds.
+const MOST_REFUSED: u32 = 10_000;
+const REFUSED_EVERY: Duration = Duration::from_millis(1);
 
 /// What is taken from a client, which is everything to begin with.
 #[derive(Debug, Default)]

@@ -30,7 +30,7 @@ use crate::sums::{Share, Sum};
 const SMALL: usize = 1024;
 
 /// How long nothing is read from a client that sends more than is taken.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The most bytes that are read from a client before it has been let in. All that it has to say until then is its token, and all of it can
 /// come back to it in answers.

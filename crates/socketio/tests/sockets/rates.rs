@@ -47,13 +47,12 @@ async fn of_a_client_that_goes_on_and_on_little_is_read() {
     let mut client = world.connect(&ann).await;
     world.memory.rates.limit(Rate::Read, 1);
     world.memory.rates.exhaust(Rate::Read, Subject::User(ann.id));
-    client.send_together((0..4000).map(|n| format!("42{n}[\"no_such_event\",{{}}]"))).await;
+    client.send_together((0..14_000).map(|n| format!("42{n}[\"no_such_event\",{{}}]"))).await;
     let started = Instant::now();
-    for n in 0..4000 {
+    for n in 0..14_000 {
         assert_eq!(client.next_answer().await.0, n, "all are answered, in their order");
     }
-    // A thousand at once, then about 200 each quarter of a second at the most.
-    assert!(started.elapsed() > Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(started.elapsed() > Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
