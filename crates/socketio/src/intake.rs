@@ -1,6 +1,6 @@
 //! How much is taken from a client: while more of its events are in flight than should be, nothing is read of what it sends, so that it
-//! waits in the buffers of the system and of the client (backpressure). And how many packets it sends that are no events: those are counted
-//! by the rates of its user.
+//! waits in the buffers of the system and of the client (backpressure). And how much it may send that the rates of its user do
+//! not count: packets that are no events, and events beyond the rates.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -33,7 +33,7 @@ pub struct Options {
     /// bounds the memory that what a socket has sent can take, and is taken only as far as it is used.
     pub max_incoming_bytes: usize,
     /// How many bytes these events of all sockets, and what has come of those that are not complete, may have together. When there are
-    /// more, those who sent most of them are hung up on; while there is half of it, nothing is read from a client of whom 64 KiB are there.
+    /// more, the connections of the users who sent most of them are closed; while there is half of it, nothing is read from a client of whom 64 KiB are there.
     pub max_intake: usize,
 }
 
