@@ -1,6 +1,7 @@
 //! PostgreSQL: its connections, and what of the repository cannot be written once for both databases.
 
 mod append;
+mod append_one;
 pub(crate) mod claim;
 mod sent_before;
 mod tls;

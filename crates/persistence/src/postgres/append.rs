@@ -12,6 +12,7 @@ use mango_domain::model::{ChatId, ClientId, Message, MessageId, NewMessage, Seq,
 use mango_domain::ports::Appended;
 
 use super::Conn;
+use super::append_one::AppendOne;
 use super::sent_before::{Key, sent_before};
 use crate::writers::Group;
 
@@ -33,7 +34,11 @@ pub(super) async fn append(conn: &mut Conn, group: Group) -> QueryResult<Vec<Opt
         which.push((index, index == next));
     }
     let mut outcomes: Vec<Option<Appended>> = firsts.iter().map(|_| None).collect();
-    for (place, id, seq, version) in Append::of(&firsts).load::<(i64, i64, i64, i64)>(conn).await? {
+    let rows: Vec<(i64, i64, i64, i64)> = match &firsts[..] {
+        [message] => AppendOne::of(message).load(conn).await?,
+        _ => Append::of(&firsts).load(conn).await?,
+    };
+    for (place, id, seq, version) in rows {
         // Places are counted from one.
         let index = usize::try_from(place - 1).unwrap_or(usize::MAX);
         if let (Some(outcome), Some(message)) = (outcomes.get_mut(index), firsts.get(index)) {

@@ -110,7 +110,7 @@ pub async fn content_survives_exactly(stores: Stores) {
     let ids = users(&stores, 1).await;
     let chat = group(ids[0], &[]).add(&stores).await;
     let largest = "🥭".repeat(64 * 1024 / 4);
-    for content in [
+    let contents = [
         "👩‍👩‍👧‍👦 🏳️‍🌈 🇳🇱 e\u{301} é \u{FEFF}",
         "\u{202E}right to left\u{202C} שלום مرحبا \u{2067}isolate\u{2069}",
         "'; DROP TABLE messages; -- \" ` \\ \\' $1 %s {} ?1 :name",
@@ -123,11 +123,23 @@ pub async fn content_survives_exactly(stores: Stores) {
         "<script>alert(1)</script> &amp;",
         &"x".repeat(64 * 1024),
         &largest,
-    ] {
+    ];
+    for content in contents {
         let sent = message(chat, ids[0]).text(content).add(&stores).await;
         assert_eq!(sent.body.content(), content);
         let read = page(&stores, chat, ids[0], Some(1), None, None).await.expect("a member reads");
         assert_eq!(read.messages[0].message.body.content(), content);
+    }
+    // The same at once, in groups.
+    let sent = together(contents.map(|content| {
+        let (stores, said) = (stores.clone(), message(chat, ids[0]).text(content));
+        async move { said.add(&stores).await }
+    }))
+    .await;
+    let read = page(&stores, chat, ids[0], Some(100), None, None).await.expect("a member reads");
+    for (sent, content) in sent.into_iter().zip(contents) {
+        assert_eq!(sent.body.content(), content);
+        assert!(read.messages.iter().any(|posted| posted.message == sent));
     }
 }
 
