@@ -1,7 +1,7 @@
 //! Appends one message: what [`append`](super::append) does for a group, for the message that comes alone.
 //!
-//! To start the statement for groups takes PostgreSQL longer than to append a message by it. This one takes a quarter less of its time,
-//! which is what somebody who writes while nobody else does waits for.
+//! The many steps of the statement for groups cost PostgreSQL time before there is a message. This one takes a quarter less, which is time
+//! that somebody who writes while nobody else does would wait for.
 
 use diesel::QueryResult;
 use diesel::pg::Pg;
@@ -9,7 +9,8 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use mango_domain::model::{ClientId, NewMessage, Timestamp};
 
-/// The statement. It gives at most one row, that of the first and only place: place, id, seq and version.
+/// The statement. As in that for groups, another node may append the same message at the same time: then the client id clashes, and the writer
+/// tries again. It gives at most one row, that of the first and only place: place, id, seq and version.
 #[derive(Debug)]
 pub(super) struct AppendOne<'a> {
     chat: i64,
